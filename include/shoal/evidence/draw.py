@@ -279,7 +279,7 @@ def _conf(run: StoredRun) -> float:
 def _taxon(said: str | None, names: Mapping[str, str]) -> str | None:
     if said is None:
         return None
-    found = names.get(said.strip().casefold())
+    found = names.get(said)
     if found is None:
         there = ", ".join(shown(one, 80) for one in sorted(set(names.values()))[:8])
         raise ConfigError(f"--for {shown(said, 100)!r}: the dataset counts no such taxon - there are: {there}")

@@ -68,12 +68,12 @@ def view_labels(database: Database, imports: Sequence[Import], names: Mapping[st
     Args:
         database: A session on the results bucket.
         imports: All labels.
-        names: Taxon of each word that counts, written small.
+        names: Taxon of each word that counts.
     """
     database.view_parquet("label_lines", [one.lines_key for one in imports], LABELS)
     database.run("CREATE OR REPLACE TABLE label_names (label VARCHAR, taxon VARCHAR)")
     said = database.run("SELECT DISTINCT label FROM label_lines WHERE label IS NOT NULL").fetchall()
-    known = [(label, names[label.strip().casefold()]) for (label,) in said if label.strip().casefold() in names]
+    known = [(label, names[label]) for (label,) in said if label in names]
     for pair in known:
         database.run("INSERT INTO label_names VALUES (?, ?)", pair)
     for view in _VIEWS:

@@ -44,7 +44,7 @@ class Known:
 
     Attributes:
         meant: Which image each name means.
-        names: Taxon of each word that counts, written small.
+        names: Taxon of each word that counts.
         others: Words that the dataset knows and that do not count.
         annotated: In which images people annotated animals before, where labels of whole images come alone.
     """
@@ -131,9 +131,7 @@ def _keep(said: Sequence[SaidImage], known: Known, bringing: Bringing) -> _Kept:
 
 
 def _counts(found: Sequence[tuple[Meant, SaidImage]], kept: _Kept, names: Mapping[str, str]) -> dict[str, Any]:
-    seen = [
-        (image.key, sum(box.individuals for box in one.boxes if _small(box.label) in names)) for image, one in found
-    ]
+    seen = [(image.key, sum(box.individuals for box in one.boxes if box.label in names)) for image, one in found]
     looked_at = {image.key for image, _ in found}
     return {
         "images": len(looked_at),
@@ -151,17 +149,12 @@ def _counts(found: Sequence[tuple[Meant, SaidImage]], kept: _Kept, names: Mappin
 
 
 def _is_known(label: str, known: Known) -> bool:
-    small = _small(label)
-    return small in known.names or small in known.others
-
-
-def _small(label: str) -> str:
-    return label.strip().casefold()
+    return label in known.names or label.strip().casefold() in known.others
 
 
 def _looked(one: SaidImage, image: Meant, names: Mapping[str, str], bringing: Bringing) -> bool:
     """Whether somebody looked; boxes do not say so where the model's were shown, except one called nothing."""
-    if any(name.strip().casefold() in names for name in one.counters):
+    if any(name in names for name in one.counters):
         return True
     if one.looked and one.by_boxes and (image.blind is False or bringing.saw_predictions):
         return bringing.all_looked_at or any(is_nothing(box.label, names) for box in one.boxes)
@@ -175,7 +168,7 @@ def _need_counts(one: SaidImage, names: Mapping[str, str]) -> None:
         ConfigError: It has something else.
     """
     for column, text in one.no_counts.items():
-        if column.strip().casefold() in names:
+        if column in names:
             raise ConfigError(
                 f"{shown(one.file, 200)}: {shown(column, 60)} is {shown(repr(text), 60)}, no count - write a whole number, "
                 "or nothing where nobody looked"

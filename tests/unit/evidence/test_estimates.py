@@ -13,6 +13,7 @@ from shoal.evidence.estimates.frame_days import FrameDays
 from shoal.evidence.estimates.gamma_interval import gamma_quantile, weighted_sum_interval
 from shoal.evidence.estimates.interval import estimate
 from shoal.evidence.estimates.taxa import estimate_taxa
+from shoal.evidence.evaluation.measures import Sums, measure
 from shoal.evidence.sampled import SampledImages
 
 FIGURES = json.loads((Path(__file__).parents[2] / "fixtures/survey/figures.json").read_text(encoding="utf-8"))
@@ -103,6 +104,51 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_and_a_useless_model_co
     assert 0.93 <= covered / 300 <= 0.98
     assert model < 0.6 * alone
     assert useless < 1.05 * alone
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.063, 0.07], ids=str)
+@pytest.mark.parametrize("drawn_for_certain", [1.0, 0.9], ids=["for certain", "nearly"])
+def test_images_that_were_drawn_for_certain_license_no_interval(probability, drawn_for_certain):
+    # The model sees fish in 60 images of 5,000, all labelled, and errs in 45; of the others 311 were drawn, and are empty.
+    predicted = np.r_[np.tile(np.arange(1.0, 6.0), 12), np.zeros(311)]
+    labelled = predicted + np.r_[np.tile([1.0, 2.0, 1.0], 15), np.zeros(326)]
+    of_each = np.r_[np.full(60, drawn_for_certain), np.full(311, probability)]
+    found = estimate(labelled, predicted, of_each, 5000, predicted.sum(), bounded=False)
+    assert found.how == "disagreements"
+    assert found.high - found.mean > 3.3 * labelled[:60].mean() / 311, "nearly as much as 311 empty images leave open"
+
+
+def test_a_line_on_which_all_labels_lie_has_no_normal_interval():
+    predicted = np.r_[np.ones(40), np.zeros(260)]
+    found = estimate(2 * predicted, predicted, np.full(300, 0.015), IMAGES, 2700.0, bounded=False)
+    assert (found.how, found.high > 1.05 * found.mean) == ("disagreements", True)
+
+
+def test_a_rare_taxon_of_a_sample_by_error_is_held_as_often_as_it_says():
+    random, held, recalls = np.random.default_rng(2), [], []
+    for _ in range(150):
+        truth = np.where(random.random(5000) < 0.03, 1 + random.poisson(3, 5000), 0)
+        predicted = np.where(random.random(5000) < 0.15, 0, random.binomial(truth, 0.85)) + (random.random(5000) < 0.01)
+        # What the model sees is drawn nearly for certain, what it does not by the pilot alone.
+        probability = np.where(predicted > 0, 0.95, 0.06)
+        which = random.random(5000) < probability
+        for cap in (1, 99):
+            people, model = np.minimum(truth, cap), np.minimum(predicted, cap)
+            found = estimate(
+                people[which] * 1.0,
+                model[which] * 1.0,
+                probability[which],
+                5000,
+                model.sum() * 1.0,
+                bounded=cap == 1,
+                halving=False,
+            )
+            held.append(found.low <= people.mean() <= found.high)
+            right = np.minimum(people, model)
+            recall = measure("recall", Sums.of(people[which], model[which], right[which], 1 / probability[which]))
+            recalls.append(recall.low <= right.sum() / people.sum() <= recall.high)
+    assert np.mean(held) >= 0.93
+    assert np.mean(recalls) >= 0.93
 
 
 def sampled_year(days=120, cameras=("east", "west"), every=4, seed=5):

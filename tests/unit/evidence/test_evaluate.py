@@ -2,6 +2,7 @@
 
 import json
 from hashlib import sha256
+from math import log
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def test_a_box_of_the_model_is_right_once_the_surest_first():
 
 
 def sums_of(right, made_up, missed):
-    return Sums(np.array([right, made_up, missed], float).T)
+    return Sums(np.array([right, made_up, missed], float).T, np.ones(len(right)))
 
 
 @pytest.mark.parametrize(
@@ -144,6 +145,32 @@ def test_a_share_has_an_interval_that_few_labels_can_carry(right, interval):
         assert 0 < found.low < found.value <= found.high <= 1
         # Of half of sixty it is Wilson's of the textbooks, 0.38 to 0.62; of all of them, 0.94 to 1.
         assert found.low == pytest.approx(0.38 if found.value < 1 else 0.94, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "low"), [("recall", 60 / (60 - 16 * log(0.025))), ("bias", None), ("f1", None), ("precision", 0.94)]
+)
+def test_what_images_of_a_large_weight_may_hide_is_in_no_interval_forgotten(name, low):
+    # Sixty with the taxon, drawn for certain, and 300 empty ones that stand for 16 each: 59 animals may have been missed.
+    right, weights = np.r_[np.ones(60), np.zeros(300)], np.r_[np.ones(60), np.full(300, 16.0)]
+    made_up = np.r_[np.tile([1.0, 0.0], 30), np.zeros(300)] if name == "bias" else np.zeros(360)
+    found = measure(name, Sums(np.array([right, made_up, np.zeros(360)]).T, weights))
+    missed_at_most = -16 * log(0.025)
+    worst = (made_up.sum() - missed_at_most) / (60 + missed_at_most) if name == "bias" else 120 / (120 + missed_at_most)
+    assert found.low <= (worst if low is None else low + 0.01)
+    assert found.low > 0.9 or name != "precision", "of what was not seen nothing is made up"
+
+
+def test_no_version_is_better_by_images_alone_that_were_drawn_because_it_saw_something_there():
+    # The second one misses 12 that the first one saw; what only the second one sees stands for 16 each, and none was drawn.
+    ones, twelve = np.ones(60), np.r_[np.ones(12), np.zeros(48)]
+    rest = np.zeros(300)
+    first = np.array([np.r_[ones, rest], np.zeros(360), np.zeros(360)]).T
+    second = np.array([np.r_[ones - twelve, rest], np.zeros(360), np.r_[twelve, rest]]).T
+    weights = np.r_[ones, np.full(300, 16.0)]
+    unequal, equal = (difference("recall", Sums(first, one), Sums(second, one)) for one in (weights, np.ones(360)))
+    assert unequal.value == equal.value == pytest.approx(-0.2)
+    assert equal.high < 0 < unequal.high
 
 
 def test_pairs_tell_more_than_two_intervals_apart():

@@ -8,6 +8,7 @@ import pytest
 from shoal.contract.errors import ConfigError
 from shoal.evidence.labels import open_labels
 from shoal.evidence.one_word import add_to, who_said, word_of
+from shoal.evidence.taxon_names import TaxonWords
 
 
 def read(path, text):
@@ -50,6 +51,67 @@ def test_label_studio_s_fields_are_read_and_remarks_passed_over(tmp_path):
     assert counted(said) == {"Coris julis": 1, "Chromis chromis": 3}
     assert [box.xyxy for box in said.boxes if box.xyxy] == [pytest.approx((0.1, 0.2, 0.4, 0.6))]
     assert dict(said.no_counts) == {"depth": "7.5"}
+
+
+def test_a_region_of_label_studio_is_one_animal_however_often_it_is_called_so_and_a_turned_one_has_a_box_around_it(
+    tmp_path,
+):
+    region = {"id": "r", "original_width": 200, "original_height": 100}
+    turned = {"x": 50, "y": 10, "width": 20, "height": 20, "rotation": 90}
+    results = [
+        {**region, "type": "rectanglelabels", "value": {**turned, "rectanglelabels": ["Coris julis"]}},
+        {**region, "type": "choices", "value": {**turned, "choices": ["coris julis", "juvenile"]}},
+        {"id": "s", "type": "rectanglelabels", "value": {**turned, "rectanglelabels": ["Coris julis"]}},
+    ]
+    (said,) = read(tmp_path / "a.json", task(*results))
+    assert [box.label for box in said.boxes] == ["Coris julis", "juvenile", "Coris julis"]
+    # 40 px by 20, turned to the right about its upper left corner: 20 px to its left, 40 down. Without sides nobody knows.
+    assert said.boxes[0].xyxy == pytest.approx((0.4, 0.1, 0.5, 0.5))
+    assert said.boxes[2].xyxy is None
+
+
+def folder_of(path, line, **classes):
+    path.mkdir()
+    for name, text in classes.items():
+        (path / name.replace("_", ".")).write_text(text, encoding="utf-8")
+    (path / "a.txt").write_text(line + "\n", encoding="utf-8")
+    _, kind, opened = open_labels(path)
+    return next(kind.read(opened)).boxes[0]
+
+
+@pytest.mark.parametrize("points", [2, 3, 4])
+def test_key_points_behind_a_box_of_yolo_are_no_outline(points, tmp_path):
+    line = "0 0.5 0.5 0.2 0.1" + " 0.45 0.48 2" * points
+    box = folder_of(tmp_path / "a", line, data_yaml=f"names: [fish]\nkpt_shape: [{points}, 3]\n")
+    assert box.xyxy == pytest.approx((0.4, 0.45, 0.6, 0.55))
+    with pytest.raises(ConfigError, match="points of kpt_shape has 20"):
+        folder_of(tmp_path / "b", line, data_yaml="names: [fish]\nkpt_shape: [5, 3]\n")
+    with pytest.raises(ConfigError, match="kpt_shape beside the files" if points % 2 == 0 else "no outline"):
+        folder_of(tmp_path / "c", line, classes_txt="fish\n")
+
+
+def test_a_class_of_yolo_is_a_line_of_its_list_also_behind_an_empty_one(tmp_path):
+    names = "Coris julis\n\nDiplodus vulgaris\n"
+    assert folder_of(tmp_path / "a", "2 .5 .5 .2 .2", classes_txt=names).label == "Diplodus vulgaris"
+    for place, number in enumerate(("1", "3", "0.9")):
+        with pytest.raises(ConfigError, match=f"is of class {number}, which has no name"):
+            folder_of(tmp_path / f"b{place}", f"{number} .5 .5 .2 .2", classes_txt=names)
+
+
+def test_taxa_that_differ_in_case_or_blanks_alone_are_told_apart_by_their_spelling():
+    words = TaxonWords(
+        {"Diplodus": "Diplodus", "diplodus ": "diplodus ", "Coris": "Coris julis", "coris julis": "Coris julis"}
+    )
+    assert {
+        word: words.get(word) for word in ("Diplodus", "diplodus ", " diplodus", "DIPLODUS", " CORIS", "Coris Julis")
+    } == {
+        "Diplodus": "Diplodus",
+        "diplodus ": "diplodus ",
+        " diplodus": "diplodus ",
+        "DIPLODUS": None,
+        " CORIS": "Coris julis",
+        "Coris Julis": "Coris julis",
+    }
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+ROUNDING = 1e-12
+"""Residuals that vary by less than this share of what people saw are none: what is left is rounding."""
+
 
 @dataclass(frozen=True)
 class Corrected:
@@ -23,7 +26,8 @@ class Corrected:
         mean: Per image.
         variance: Of it, by the design.
         third: Its third moment, by the design: how skew it is.
-        freedom: As many residuals of equal size vary as much as these; the degrees of freedom of Student's quantile.
+        freedom: As many residuals of equal size vary as much as these; the degrees of freedom of Student's quantile. 0 where all
+            lie on the line.
         slope: What a predicted individual counts for: 1 where the model is as good as people, 0 where it tells nothing.
         intercept: What an image counts for of which the model predicts nothing.
         weights: Images that each labelled one stands for; their sum is the number of all images.
@@ -95,14 +99,16 @@ def correct(
     # An image that alone decides the line says nothing of how far it may lie off: its residual counts tenfold.
     shares = weights**2 * (residuals / np.maximum(1 - pull, 0.1)) ** 2
     squares, spared = float(shares.sum()), float(probability @ shares)
-    fourth = float(((1 - probability) * shares) @ ((1 - probability) * shares))
+    # Never the one less the other: where nearly all are drawn for certain, only rounding would be left.
+    by_chance = (1 - probability) * shares
+    variance, fourth = float(by_chance.sum()), float(by_chance @ by_chance)
+    on_the_line = variance <= ROUNDING * float(varying @ labelled**2)
     intercept = mean_labelled - slope * mean_predicted
-    variance = squares - spared
     return Corrected(
         mean=intercept + slope * all_predicted / images,
         variance=variance / images**2,
         third=float((varying * weights * (1 - 2 * probability)) @ residuals**3) / images**3,
-        freedom=variance**2 / fourth if fourth > 0 else 0.0,
+        freedom=0.0 if on_the_line else variance**2 / fourth,
         slope=slope,
         intercept=intercept,
         weights=weights,

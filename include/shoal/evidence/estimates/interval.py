@@ -6,6 +6,7 @@ from math import sqrt
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shoal.compare.day_blocks import students_quantile
 from shoal.evidence.estimates.difference import Corrected, Floats, correct, image_weights
@@ -16,6 +17,10 @@ FEWEST_POSITIVES = 10
 
 FEWEST_DISAGREEMENTS = 30
 """Labelled images in which people and model differ: with fewer the size of the error is known too badly for a normal interval."""
+
+FEWEST_HEAVY = 5.0
+"""Disagreements among images that stand for as many as any does: with fewer nobody knows what those like them hide that were not
+drawn, however often people and model differ in images that were drawn (nearly) for certain."""
 
 FEWEST_ALIKE = 8.0
 """Residuals of equal size: where fewer large ones decide alone (a school of a hundred), there is no normal interval either."""
@@ -86,7 +91,7 @@ def estimate(
         if not bounded or not labels:
             return Estimate("none", *seen, labels_to_halve=min(wanted, images) if wanted else None)
         return _of_positives(labelled, probability, images, seen, halving=halving)
-    if disagreements >= FEWEST_DISAGREEMENTS:
+    if _tell_of_all(labelled != predicted, probability):
         found = correct(labelled, predicted, probability, images, all_predicted, slope=slope)
         if found.freedom >= FEWEST_ALIKE:
             return _of_line(found, seen, images, at_least=labelled.sum() / images, bounded=bounded)
@@ -96,6 +101,18 @@ def estimate(
             return _of_positives(labelled, probability, images, seen, halving=halving)
         predicted, all_predicted = np.zeros_like(labelled), 0.0
     return _of_disagreements(labelled, predicted, probability, images, all_predicted, bounded=bounded, halving=halving)
+
+
+def _tell_of_all(differ: NDArray[np.bool_], probability: Floats) -> bool:
+    """Whether images in which people and model differ tell how large the error of drawing is.
+
+    An image of probability 1 has none, and one of 0.9 next to none: each counts for what it adds to the variance, as a share of
+    what one of the smallest probability does.
+    """
+    by_chance = (1 - probability) / probability**2
+    if (differ & (by_chance > 0)).sum() < FEWEST_DISAGREEMENTS:
+        return False
+    return float(by_chance[differ].sum()) >= FEWEST_HEAVY * float(by_chance.max())
 
 
 def _width(ends: tuple[float, float]) -> float:

@@ -1,6 +1,6 @@
 """Precision, recall and what follows from them, weighted by the design, with intervals that few labels can carry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shoal.compare.day_blocks import students_quantile
+from shoal.evidence.estimates.gamma_interval import weighted_sum_interval
 
 Floats = NDArray[np.float64]
 
@@ -21,16 +22,22 @@ class Sums:
 
     Attributes:
         rows: By image.
+        weights: Of the images: so many does each stand for.
     """
 
     rows: Floats
+    weights: Floats
 
     @classmethod
     def of(
         cls, labelled: NDArray[np.int64], found: NDArray[np.int64], right: NDArray[np.int64], weights: Floats
     ) -> "Sums":
         """Weigh what was found, and of it what is right."""
-        return cls(np.stack([right, found - right, labelled - right], axis=1) * weights[:, None])
+        return cls(np.stack([right, found - right, labelled - right], axis=1) * weights[:, None], weights)
+
+    def only(self, which: NDArray[np.bool_]) -> "Sums":
+        """Take some of the images."""
+        return Sums(self.rows[which], self.weights[which])
 
 
 def precision(sums: Floats) -> Floats:
@@ -90,7 +97,8 @@ def measure(name: str, sums: Sums) -> Measured:
     """Give one of `MEASURES` with its interval at 95 %.
 
     Of a share it is Wilson's (1927), at the number of labels that would be as uncertain as these are with their weights and with
-    several individuals an image (Korn and Graubard 1998, Survey Methodology 24); of the bias, Student's. Both from the jackknife.
+    several individuals an image (Korn and Graubard 1998, Survey Methodology 24); of the bias, Student's. Both from the jackknife,
+    which knows of what was drawn alone. Of the others no interval is closer than what could be missed or made up in them allows.
     """
     shares = name != "bias"
     behind = sums.rows @ _BEHIND[name]
@@ -100,16 +108,20 @@ def measure(name: str, sums: Sums) -> Measured:
         return Measured(None, None, None, images)
     if images < FEWEST:
         return Measured(value, None, None, images)
-    variance = jackknife(MEASURES[name], sums)
-    if not shares:
+    variance = jackknife(MEASURES[name], sums.rows)
+    least, most = _undrawn(MEASURES[name], sums.rows, _errors(name, sums))
+    if shares:
+        low, high = _wilson(value, _effective(value, variance, behind, images), images)
+        least, most = max(least, 0.0), min(most, 1.0)
+    else:
         reach = students_quantile(max(images - 1, 9)) * sqrt(variance)
-        return Measured(value, value - reach, value + reach, images)
-    return Measured(value, *_wilson(value, _effective(value, variance, behind, images), images), images)
+        low, high = value - reach, value + reach
+    return Measured(value, min(low, least), max(high, most), images)
 
 
 def difference(name: str, first: Sums, second: Sums) -> Measured:
     """Give how much more a measure is in the second one, on the same images: Student's interval of the jackknife of pairs."""
-    both = Sums(np.concatenate([first.rows, second.rows], axis=1))
+    both = np.concatenate([first.rows, second.rows], axis=1)
 
     def apart(sums: Floats) -> Floats:
         one, other = MEASURES[name](sums[..., :3]), MEASURES[name](sums[..., 3:])
@@ -117,26 +129,80 @@ def difference(name: str, first: Sums, second: Sums) -> Measured:
         return difference_of
 
     images = int((np.abs(first.rows - second.rows).sum(axis=1) > 0).sum())
-    value = float(apart(both.rows.sum(axis=0)))
+    value = float(apart(both.sum(axis=0)))
     if np.isnan(value):
         return Measured(None, None, None, images)
     if images < FEWEST:
         return Measured(value, None, None, images)
     reach = students_quantile(max(images - 1, 9)) * sqrt(jackknife(apart, both))
-    return Measured(value, value - reach, value + reach, images)
+    least, most = _undrawn(apart, both, _missed_by_one(first, second))
+    return Measured(value, min(value - reach, least), max(value + reach, most), images)
 
 
-def jackknife(of: Callable[[Floats], Floats], sums: Sums) -> float:
+def jackknife(of: Callable[[Floats], Floats], rows: Floats) -> float:
     """Find the variance of a ratio of sums, leaving out each image once: Efron and Stein (1981), Annals of Statistics 9.
 
     That images are few of many is not made use of, so it is not too small.
     """
-    images = len(sums.rows)
-    without = of(sums.rows.sum(axis=0) - sums.rows)
+    images = len(rows)
+    without = of(rows.sum(axis=0) - rows)
     without = without[~np.isnan(without)]
     if len(without) < 2:
         return 0.0
     return float((images - 1) / images * ((without - without.mean()) ** 2).sum())
+
+
+@dataclass(frozen=True)
+class _Error:
+    """Something that may also have happened in images that were not drawn.
+
+    Attributes:
+        seen: How much of it each labelled image has, weighted.
+        heaviest: How much one image more could have.
+        adds: What one more of it adds to the sums.
+    """
+
+    seen: Floats
+    heaviest: float
+    adds: Floats
+
+
+def _errors(name: str, sums: Sums) -> Iterator[_Error]:
+    """Give what a version may do wrong: miss in any image, make up in one in which it finds something."""
+    _, made_up, missed = sums.rows.T
+    if name != "precision":
+        yield _Error(missed, _heaviest(sums, np.ones(len(missed), dtype=bool)), np.array([0.0, 0.0, 1.0]))
+    if name != "recall" and (finds := sums.rows[:, :2].sum(axis=1) > 0).any():
+        yield _Error(made_up, _heaviest(sums, finds), np.array([0.0, 1.0, 0.0]))
+
+
+def _missed_by_one(first: Sums, second: Sums) -> Iterator[_Error]:
+    """Give what one of two versions may miss that the other one finds."""
+    more = first.rows[:, 2] - second.rows[:, 2]
+    heaviest = _heaviest(first, np.ones(len(more), dtype=bool))
+    yield _Error(np.maximum(more, 0), heaviest, np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0]))
+    yield _Error(np.maximum(-more, 0), heaviest, np.array([1.0, 0.0, 0.0, 0.0, 0.0, 1.0]))
+
+
+def _heaviest(sums: Sums, which: NDArray[np.bool_]) -> float:
+    """Say how much one image more could have: as many as an image with the taxon holds, at the greatest weight of such images."""
+    there = sums.rows[:, [0, 2]].sum(axis=1) / sums.weights
+    return float(sums.weights[which].max() * (there[there > 0].mean() if there.any() else 1.0))
+
+
+def _undrawn(of: Callable[[Floats], Floats], rows: Floats, errors: Iterable[_Error]) -> tuple[float, float]:
+    """Find how far a measure could lie off, had other images been drawn, from exact intervals of what few of them have.
+
+    Each error has its gamma interval; how far they move the measure is put together as Zou and Donner (2008) do.
+    """
+    sums = rows.sum(axis=0)
+    value, below, above = float(of(sums)), 0.0, 0.0
+    for error in errors:
+        seen = float(error.seen.sum())
+        for end in weighted_sum_interval(seen, float((error.seen**2).sum()), error.heaviest):
+            apart = float(of(sums + (end - seen) * error.adds)) - value
+            below, above = below + min(apart, 0.0) ** 2, above + max(apart, 0.0) ** 2
+    return value - sqrt(below), value + sqrt(above)
 
 
 def _effective(value: float, variance: float, behind: Floats, images: int) -> float:

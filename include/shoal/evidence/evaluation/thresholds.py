@@ -85,8 +85,8 @@ def choose(
     return Threshold(
         best,
         THRESHOLDS[place],
-        measure("bias", Sums(judged)),
-        measure("f1", Sums(judged)),
+        measure("bias", Sums(judged, weights)),
+        measure("f1", Sums(judged, weights)),
         float((bias if best == "bias" else f1)(on_all)),
         (min(chosen), max(chosen)),
     )

@@ -70,6 +70,6 @@ def compare_versions(first: Scored, second: Scored) -> tuple[Change, ...]:
 def _of_parts(taxon: str, part: str, names: np.ndarray, sums: list[Sums]) -> Iterator[Change]:
     for name in np.unique(names):
         own = names == name
-        by = difference("f1", *(Sums(one.rows[own]) for one in sums))
+        by = difference("f1", *(one.only(own) for one in sums))
         if by.low is not None:
             yield Change(taxon, "f1", part, str(name), by)

@@ -118,7 +118,7 @@ def _by_part(taxon: ScoredTaxon, sums: Sums, names: NDArray[np.str_]) -> Iterato
     for name in np.unique(names):
         own = names == name
         if (taxon.labelled[own] > 0).sum() >= FEWEST:
-            yield str(name), {one: measure(one, Sums(sums.rows[own])) for one in MEASURES}
+            yield str(name), {one: measure(one, sums.only(own)) for one in MEASURES}
 
 
 def _curve(taxon: ScoredTaxon, weights: Floats) -> Iterator[dict[str, float | None]]:

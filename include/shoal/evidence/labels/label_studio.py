@@ -1,11 +1,13 @@
 """Label Studio's JSON export: a task without annotations was not looked at, one that was submitted empty was.
 
-Labels, choices, taxonomies (the last name of a path) and numbers (named as their control) are read; remarks are not. What else a
+Labels, choices, taxonomies (the last name of a path) and numbers (named as their control) are read; remarks are not. Results that
+share an id are of one region, so what it is called twice is one animal. What else a
 person may have meant is refused: without it, the image would seem empty.
 https://labelstud.io/guide/task_format
 """
 
 from collections.abc import Iterator
+from math import cos, radians, sin
 from typing import Any
 
 from shoal.contract.errors import ConfigError, shown
@@ -49,22 +51,49 @@ class LabelStudio:
         yield from (SaidBox(name, count) for name, said in _numbers(results) if (count := count_in(said)))
         found = [(one, _words(one)) for one in results]
         named = {one.get("id") for one, words in found if words} - {None}
+        told: set[tuple[object, str]] = set()
         for one, words in found:
-            kind, value = str(one.get("type", "")), one.get("value") or {}
+            kind, region = str(one.get("type", "")), one.get("id")
             if words:
-                yield from (SaidBox(word, 1, *self._place(opened, value)) for word in words)
-            elif kind not in _REMARKS and one.get("id") not in named:
+                new = [word for word in words if region is None or (region, word.strip().casefold()) not in told]
+                told |= {(region, word.strip().casefold()) for word in words}
+                yield from (SaidBox(word, 1, *self._place(opened, one)) for word in new)
+            elif kind not in _REMARKS and region not in named:
                 raise ConfigError(
                     f"{shown(str(opened.path), 300)}: an annotation has a {shown(kind, 60) or 'result'} without a label, and "
                     "nobody knows what it is of - give it one in Label Studio, or delete it, and export again"
                 )
 
-    def _place(self, opened: Opened, value: dict[str, Any]) -> tuple[tuple[float, float, float, float] | None, bool]:
-        """Give the box of a rectangle, in shares of the sides; other shapes count without one."""
+    def _place(self, opened: Opened, one: dict[str, Any]) -> tuple[tuple[float, float, float, float] | None, bool]:
+        """Give the box of a rectangle, in shares of the sides; other shapes count without one.
+
+        One that was turned about its first corner has the box around it, for which the picture's sides must be told.
+        """
+        value = one.get("value") or {}
         if not set(value) >= _SIDES:
             return None, False
         x, y, width, height = (number(opened, "a box", value[name]) / 100 for name in ("x", "y", "width", "height"))
-        return (x, y, x + width, y + height), True
+        turned = radians(number(opened, "a rotation", value.get("rotation") or 0))
+        if not turned:
+            return (x, y, x + width, y + height), True
+        sides = one.get("original_width"), one.get("original_height")
+        if None in sides:
+            return None, False
+        across, down = (number(opened, "a side", side) for side in sides)
+        if across <= 0 or down <= 0:
+            return None, False
+        along, beside = cos(turned), sin(turned)
+        xs = (0.0, width * along, -height * down / across * beside)
+        ys = (0.0, width * across / down * beside, height * along)
+        corners = [
+            (x + xs[0], y + ys[0]),
+            (x + xs[1], y + ys[1]),
+            (x + xs[2], y + ys[2]),
+            (x + xs[1] + xs[2], y + ys[1] + ys[2]),
+        ]
+        left, top = (min(corner[axis] for corner in corners) for axis in (0, 1))
+        right, bottom = (max(corner[axis] for corner in corners) for axis in (0, 1))
+        return (left, top, right, bottom), True
 
 
 def _numbers(results: list[dict[str, Any]]) -> list[tuple[str, object]]:

@@ -133,7 +133,7 @@ def _taxon(run: StoredRun, said: str | None) -> str:
     there = ", ".join(shown(one, 80) for one in taxa[:8]) or "none"
     if said is None:
         raise ConfigError(f"A review is of one taxon - add --taxon NAME, there are: {there}")
-    found = names.get(said.strip().casefold())
+    found = names.get(said)
     if found is None:
         raise ConfigError(f"--taxon {shown(said, 100)!r}: the run counts no such taxon - there are: {there}")
     return found

@@ -96,7 +96,7 @@ const estimator = (() => {
       + (3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * v ** 3);
   }
 
-  function correct(y, f, p, w, images, predicted) {
+  function correct(y, f, p, w, images, predicted, rules) {
     const n = y.length, meanY = sum(n, i => w[i] * y[i]) / images, meanF = sum(n, i => w[i] * f[i]) / images;
     const dy = y.map(one => one - meanY), df = f.map(one => one - meanF), varying = w.map((one, i) => (1 - p[i]) * one ** 2);
     const spread = sum(n, i => varying[i] * df[i] ** 2);
@@ -104,12 +104,12 @@ const estimator = (() => {
     const pull = w.map((one, i) => one / images + (spread > 0 ? varying[i] * df[i] ** 2 / spread : 0));
     const rest = dy.map((one, i) => one - slope * df[i]);
     const shares = rest.map((one, i) => w[i] ** 2 * (one / Math.max(1 - pull[i], 0.1)) ** 2);
-    const squares = sum(n, i => shares[i]), spared = sum(n, i => p[i] * shares[i]), variance = squares - spared;
-    const fourth = sum(n, i => ((1 - p[i]) * shares[i]) ** 2);
+    const variance = sum(n, i => (1 - p[i]) * shares[i]), fourth = sum(n, i => ((1 - p[i]) * shares[i]) ** 2);
+    const onTheLine = variance <= rules.rounding * sum(n, i => varying[i] * y[i] ** 2);
     return {
       mean: meanY - slope * meanF + slope * predicted / images, variance: variance / images ** 2,
       third: sum(n, i => varying[i] * w[i] * (1 - 2 * p[i]) * rest[i] ** 3) / images ** 3,
-      freedom: fourth > 0 ? variance ** 2 / fourth : 0,
+      freedom: onTheLine ? 0 : variance ** 2 / fourth,
     };
   }
 
@@ -124,8 +124,10 @@ const estimator = (() => {
     };
     if (labels && labels === images) return { ...told, how: "counted", mean: seen / labels, low: seen / labels, high: seen / labels };
     if (positives < rules.fewest_positives) return bounded && labels ? ofPositives() : { ...told, how: "none", mean: null, low: null, high: null };
-    if (y.filter((one, i) => one !== f[i]).length >= rules.fewest_disagreements) {
-      const line = correct(y, f, p, w, images, predicted);
+    const byChance = p.map(one => (1 - one) / one ** 2), differ = byChance.filter((one, i) => one > 0 && y[i] !== f[i]);
+    const heavy = byChance.reduce((most, one) => Math.max(most, one), 0);
+    if (differ.length >= rules.fewest_disagreements && sum(differ.length, i => differ[i]) >= rules.fewest_heavy * heavy) {
+      const line = correct(y, f, p, w, images, predicted, rules);
       if (line.freedom >= rules.fewest_alike) {
         const quantile = students(line.freedom, rules.z), reach = quantile * Math.sqrt(line.variance);
         const moved = Math.min(Math.max(line.third / line.variance * (1 + 2 * quantile ** 2) / 6, -reach / 2), reach / 2);

@@ -14,7 +14,8 @@ from markupsafe import Markup
 
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.units import counted
-from shoal.evidence.estimates.interval import FEWEST_ALIKE, FEWEST_DISAGREEMENTS, FEWEST_POSITIVES
+from shoal.evidence.estimates.difference import ROUNDING
+from shoal.evidence.estimates.interval import FEWEST_ALIKE, FEWEST_DISAGREEMENTS, FEWEST_HEAVY, FEWEST_POSITIVES
 from shoal.evidence.labels import MOST_INDIVIDUALS
 from shoal.evidence.reached import SKIPPED
 from shoal.evidence.review.design import Review
@@ -36,7 +37,9 @@ MOST_BYTES = 15 * 1000**2
 RULES = {
     "fewest_positives": FEWEST_POSITIVES,
     "fewest_disagreements": FEWEST_DISAGREEMENTS,
+    "fewest_heavy": FEWEST_HEAVY,
     "fewest_alike": FEWEST_ALIKE,
+    "rounding": ROUNDING,
     "skipped": SKIPPED,
     "tail": 0.025,
     "z": NormalDist().inv_cdf(0.975),
