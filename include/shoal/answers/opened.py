@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import duckdb
 
+from shoal.answers.browsed import USES
 from shoal.answers.columns import WIDTHS
 from shoal.answers.find import StoredRun, find_run
 from shoal.answers.measurements import join_measurements, load_measurements
@@ -159,22 +160,27 @@ class OpenedDataset:
         view = f"{self._prefix(where)}counts_{bin}"
         return self._database.relation(f"FROM {view} ORDER BY bin_start, camera, deployment NULLS FIRST, taxon")
 
-    def detections(self, taxon: str | Sequence[str] | None = None, where: str | Where = "") -> duckdb.DuckDBPyRelation:
-        """Give the boxes that count, with camera, time and size of their images.
+    def detections(
+        self, taxon: str | Sequence[str] | None = None, where: str | Where = "", use: str | Sequence[str] = "used"
+    ) -> duckdb.DuckDBPyRelation:
+        """Give the boxes that the answer's numbers count, with camera, time and size of their images.
 
         Args:
             taxon: Of this taxon, or of these.
             where: A part.
+            use: What their images are to the answer, one of them or several: `used`, whose boxes are in its numbers;
+                `duplicate`, `undated` and `unusable` are in none of its series.
 
         Raises:
-            ConfigError: No such taxon, or no such part.
+            ConfigError: No such taxon, use or part.
         """
+        uses = _listed_uses(use)
         asked = self._where(where)
         if taxon is not None:
             taxa = (taxon,) if isinstance(taxon, str) else tuple(taxon)
             asked = Where(asked.cameras, taxa, asked.start, asked.end, asked.deployments)
         return self._database.relation(
-            f"FROM {self._prefix(asked)}detections WHERE role = 'count' ORDER BY key, position"
+            f"FROM {self._prefix(asked)}detections WHERE role = 'count' AND use IN ({uses}) ORDER BY key, position"
         )
 
     def images(self, where: str | Where = "") -> duckdb.DuckDBPyRelation:
@@ -282,6 +288,15 @@ class OpenedDataset:
 
 def _parsed(where: str | Where, zone: str) -> Where:
     return where if isinstance(where, Where) else Where.parse([where] if where else [], zone)
+
+
+def _listed_uses(use: str | Sequence[str]) -> str:
+    """List uses of images as SQL does."""
+    uses = (use,) if isinstance(use, str) else tuple(use)
+    if not uses or (others := set(uses) - set(USES)):
+        told = repr(min(others)) if uses else "nothing"
+        raise ConfigError(f"The use of an image is never {shown(told, 50)} - it is {', '.join(USES)}")
+    return ", ".join(f"'{one}'" for one in uses)
 
 
 def _need_files(results: ObjectStore, run: StoredRun) -> None:

@@ -64,7 +64,10 @@ class Embedded:
 def add_own_files(parser: ArgumentParser) -> None:
     """Describe how a person brings a model and photos."""
     parser.add_argument(
-        "--model", type=Path, metavar="M.onnx", help="your own YOLOv8 export in place of the demo model"
+        "--model",
+        type=Path,
+        metavar="M.onnx",
+        help="your own ONNX export in place of the demo model, of any family that Shoal runs",
     )
     parser.add_argument(
         "--images", type=Path, metavar="FOLDER", help="your own photos in place of the generated scenes"

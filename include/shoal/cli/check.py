@@ -48,7 +48,7 @@ def execute(arguments: Namespace) -> int:
     with reach_stores(dataset, open_for_check) as stores:
         for checked in try_steps(_steps(dataset, stores)):
             show(checked)
-        failed = sum(not checked.ok for checked in tried)
+        failed = sum(checked.ok is False for checked in tried)
         if failed or arguments.no_worker:
             show(Checked("worker", f"{counted(failed, 'step')} to fix first" if failed else "--no-worker", ok=None))
         else:

@@ -33,10 +33,10 @@ def execute(arguments: Namespace) -> int:
         print_json({**cited.facts, "methods": " ".join(cited.methods), "bibtex": list(cited.bibtex), "kept": has_mark})
         return 0
     if not arguments.bibtex:
-        tell(" ".join(cited.methods))
+        tell(" ".join(cited.methods), as_written=True)
         tell("")
     for entry in cited.bibtex:
-        tell(entry)
+        tell(entry, as_written=True)
     if not arguments.bibtex:
         tell("")
         tell(_kept(f"{name}/{run.plan.run_key}", kept, has_mark=has_mark))

@@ -6,6 +6,7 @@ no time. Nothing is written. Exit status 1 when no time was read, or none found 
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from shoal.bucket.clock_cameras import find_folder
 from shoal.bucket.clock_proposal import Offer, Proposal, as_clock, propose_clock
@@ -58,12 +59,33 @@ def execute(arguments: Namespace) -> int:
             )
         lines = _show_now(database, dataset, sample, "" if arguments.propose else dataset.name)
         tell("\n".join([_looked_at(sample), *lines]))
-        reads_now = int(database.value("SELECT count(*) FROM clocked WHERE was_told(captured_at, clock_flag)"))
+        now = _read(database)
         if not arguments.propose:
-            return 0 if reads_now else 1
-        lines = list(_show_proposal(database, dataset, stores, sample, reads_now))
+            return 0 if now.keys else 1
+        lines = list(_show_proposal(database, dataset, stores, sample, now))
         tell(*lines)
     return 0 if "clock:" in lines else 1
+
+
+@dataclass(frozen=True)
+class _Reads:
+    """How many keys a clock tells a time of, and of how many cameras they are."""
+
+    keys: int
+    cameras: int
+
+
+def _read(database: Database) -> _Reads:
+    told = "SELECT count(*) AS keys, count(DISTINCT camera) AS cameras FROM clocked WHERE was_told(captured_at, clock_flag)"
+    (found,) = database.records(told)
+    return _Reads(int(found["keys"]), int(found["cameras"]))
+
+
+def _is_worse(database: Database, offer: Offer, now: _Reads) -> bool:
+    """Whether a clock reads no more keys than the dataset's, and takes several of its cameras for one."""
+    read_times(database, as_clock(offer.entries), ())
+    offered = _read(database)
+    return offered.keys <= now.keys and offered.cameras < now.cameras
 
 
 def _looked_at(sample: Sample) -> str:
@@ -83,10 +105,16 @@ def _show_now(database: Database, dataset: Dataset, sample: Sample, name: str) -
 
 
 def _show_proposal(
-    database: Database, dataset: Dataset, stores: Stores, sample: Sample, reads_now: int
+    database: Database, dataset: Dataset, stores: Stores, sample: Sample, now: "_Reads"
 ) -> Iterator[str]:
     zone = dataset.clock.zone
     proposal = propose_clock(database, sample.images, zone)
+    if proposal.offers and all(_is_worse(database, offer, now) for offer in proposal.offers):
+        yield (
+            f"\nno clock is proposed: what was found in the keys reads no more of them than the dataset's clock ({now.keys} of "
+            f"{len(sample.images)}), and fewer cameras than its {now.cameras}"
+        )
+        return
     seen, told = _read_exif(stores, sample, proposal)
     with_time = [one for one in seen if one.has_time]
     exif = [ClockEntry(exif=True, zone=zone)] if with_time else []
@@ -96,7 +124,7 @@ def _show_proposal(
     if len(proposal.offers) > 1 or (proposal.offers and proposal.offers[0].choice):
         yield f"\nthe keys do not tell which of these is right: {len(proposal.offers)} to choose from, none is proposed"
     for number, offer in enumerate(proposal.offers, 1):
-        yield _title(number, offer, len(sample.images), reads_now)
+        yield _title(number, offer, len(sample.images), now.keys)
         yield from _yaml(offer.entries, offer.zones_said, exif)
         clock = as_clock(offer.entries)
         read_times(database, clock, ())

@@ -62,7 +62,7 @@ def execute(arguments: Namespace) -> int:
 
 def _read_port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ConfigError(f"Port {text} is not between 1 and 65535 - choose another: make up PORT=8081")
+        raise ConfigError(f"Port {text} is not between 1 and 65535 - choose another: make up PORT=8081, or --port 8081")
     return int(text)
 
 
@@ -120,5 +120,5 @@ def _check_free(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as err:
             raise ConfigError(
-                f"Port {port} is not free ({os.strerror(err.errno or 0)}) - choose another: make up PORT=8081"
+                f"Port {port} is not free ({os.strerror(err.errno or 0)}) - choose another: make up PORT=8081, or --port 8081"
             ) from err

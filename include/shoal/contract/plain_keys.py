@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 from shoal.contract.errors import ContractError, shown
+from shoal.contract.units import counted
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +52,9 @@ def only_named(keys: Iterable[str], folder: str, is_named: Callable[[str], bool]
 @cache  # a plan looks several times
 def _say_passed_over(folder: str, count: int, first: str) -> None:
     log.warning(
-        "Passed over below %s: %d objects that Shoal has not named, the first of them %s - nothing is read of them; see who may "
+        "Passed over below %s: %s that Shoal has not named, the first of them %s - nothing is read of them; see who may "
         "write to the results bucket, and delete them",
         folder,
-        count,
+        counted(count, "object"),
         shown(repr(first), 300),
     )

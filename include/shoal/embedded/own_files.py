@@ -80,7 +80,9 @@ class OwnFiles:
         # A shell leaves ~ as it is behind MODEL= and IMAGES=.
         model, images = (path and Path(os.path.expanduser(path)) for path in (model, images))  # noqa: PTH111 - leaves ~nobody
         if model is not None and not model.is_file():
-            raise ConfigError(f"No model file {model} - give MODEL=path/to/best.onnx")
+            raise ConfigError(
+                f"No model file {model} - give MODEL=path/to/best.onnx to make, --model path/to/best.onnx to a command"
+            )
         if images is not None:
             _check_photos(images, home)
         return cls(None if model is None else OwnModel(model, judge_model(model).files), images)
@@ -99,13 +101,15 @@ class OwnFiles:
 def _check_photos(folder: Path, home: Home) -> None:
     """Look for a photo."""
     if folder.is_file():
-        raise ConfigError(f"IMAGES={folder} is a file - give the folder it lies in")
+        raise ConfigError(f"{folder} is a file - give the folder it lies in")
     if not folder.is_dir():
-        raise ConfigError(f"No folder {folder} - give IMAGES=/path/to/photos")
+        raise ConfigError(
+            f"No folder {folder} - give IMAGES=/path/to/photos to make, --images /path/to/photos to a command"
+        )
     root = home.root.resolve()
     if lies_in(root, folder) or lies_in(folder, root):
         raise ConfigError(
-            f"IMAGES={folder} and Shoal's own folder {root} lie one in the other - give a folder of photos outside, "
+            f"{folder} and Shoal's own folder {root} lie one in the other - give a folder of photos outside, "
             "or set SHOAL_HOME to another place"
         )
     others, unlisted = Counter[str](), Counter[str]()
@@ -113,7 +117,7 @@ def _check_photos(folder: Path, home: Home) -> None:
         if found.key.lower().endswith(IMAGE_SUFFIXES):
             return
         others[os.path.splitext(found.key)[1].lower()] += 1  # noqa: PTH122 - a Path for each of a million files is slow
-    raise ConfigError(f"IMAGES={folder} holds no photos: {_no_photos(others, unlisted)}")
+    raise ConfigError(f"{folder} holds no photos: {_no_photos(others, unlisted)}")
 
 
 def _no_photos(others: Mapping[str, int], unlisted: Mapping[str, int]) -> str:

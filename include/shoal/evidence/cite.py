@@ -197,7 +197,11 @@ def _entries(plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
 
 
 def _releases(summary: StoredSummary) -> str:
-    return ", ".join(summary.run.get("worker_versions") or ())
+    """Name the releases that made the answer's rows; empty where nobody wrote them all down."""
+    named = summary.run.get("examined_with")
+    if named is None and not summary.run["balance"]["reused"]:  # of an earlier release: its own rows are all
+        named = summary.run.get("worker_versions")
+    return ", ".join(named or ())
 
 
 def _entry(kind: str, name: str, fields: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shoal.contract.damaged_objects import DAMAGED_SUMMARY
 from shoal.contract.errors import ContractError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.stored_json import reading
@@ -67,5 +68,5 @@ def _labels_then(summary: StoredSummary) -> LabelState:
     stored = summary.result.get("labels")
     if stored is None:
         return NO_LABELS
-    with reading(f"summary.json of run {summary.run_key}", "restore it, or clear task summarize of its Dag run"):
+    with reading(f"summary.json of run {summary.run_key}", DAMAGED_SUMMARY):
         return LabelState.parse(stored)

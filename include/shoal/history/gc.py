@@ -5,6 +5,7 @@ when it was listed, nothing that is written meanwhile is touched, and each delet
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -12,7 +13,7 @@ from operator import attrgetter
 from os.path import commonprefix
 from typing import Any
 
-from shoal.contract.errors import ConfigError, ShoalError
+from shoal.contract.errors import ConfigError, ContractError, ShoalError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.sharing import WRITTEN_WITHIN
 from shoal.contract.stored_names import Kind, read_name, shelf_of
@@ -109,11 +110,12 @@ def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     answer = current["run_key"] if current else None
     terms = replace(terms, cited=_find_cited(layout, stored))
     kept = keep_runs(stored, terms, answer, _find_answers(results, layout, stored, terms))
-    plans = {
-        run: read_plan(results, entry.key)
-        for entry in stored
-        if entry.name.kind is Kind.PLAN and (run := (entry.name.variant, entry.name.run_key)) in kept
-    }
+    plans = {}
+    for entry in stored:
+        run = (entry.name.variant, entry.name.run_key)
+        if entry.name.kind is Kind.PLAN and run in kept:
+            with _needed(entry.key):
+                plans[run] = read_plan(results, entry.key)
     kept = _looked_for_others(plans) | kept
     needs = Needs(
         runs=kept,
@@ -123,6 +125,15 @@ def survey(results: ObjectStore, layout: DatasetLayout, terms: Terms) -> Survey:
     needs = replace(needs, shared=_named_shared(results, stored, terms, needs))
     uploads, unknown = _find_uploads(results, layout, terms)
     return Survey(tuple(judge(entry, terms, needs) for entry in stored), answer, uploads, unknown)
+
+
+@contextmanager
+def _needed(key: str) -> Iterator[None]:
+    """Say of an object that says what is to be kept which one it is: what it holds may name another run, or none."""
+    try:
+        yield
+    except ContractError as err:
+        raise ContractError(f"Nothing is deleted: what {key} needs is not known. {err}") from err
 
 
 def _find_cited(layout: DatasetLayout, stored: Iterable[Stored]) -> frozenset[str]:
@@ -231,7 +242,8 @@ def _find_answers(results: ObjectStore, layout: DatasetLayout, stored: Iterable[
             summary = read_summary(results, run.summary)
             if not (summary.complete and summary.scope.full):
                 continue
-            plan = find_plan(results, run.plan)
+            with _needed(run.plan):
+                plan = find_plan(results, run.plan)
             might = plan is not None and plan.may_become_current
             if not settled or might:
                 answers.append((variant, run_key))

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from shoal.contract.damaged_objects import DAMAGED_SUMMARY
 from shoal.contract.run_names import reanalyse_dag_id
 from shoal.contract.stored_json import reading
 from shoal.history.digest import RunDigest, digest, own_dag_id
@@ -165,7 +166,7 @@ def _read_said(stores: Stores, key: str, run_key: str) -> dict[str, Any] | None:
     summary = find_summary(stores.results, key)
     if summary is None:
         return None
-    with reading(f"summary.json of run {run_key}", "restore it, or clear task summarize of its Dag run"):
+    with reading(f"summary.json of run {run_key}", DAMAGED_SUMMARY):
         return {
             "conf": float(summary.result["conf"]), "examined": summary.examined, "uses": dict(summary.uses),
             "cameras": _cameras(summary), "has_report": "report.html" in summary.named,

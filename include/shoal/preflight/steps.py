@@ -93,11 +93,17 @@ def _find_silence(store: ObjectStore) -> NoAnswerError | None:
     return None
 
 
+class NothingToTryError(Exception):
+    """A step has nothing to try; the text says why, and another step what to do about it."""
+
+
 def try_steps(steps: Iterator[Step]) -> Iterator[Checked]:
     """Try steps in order; one that fails does not keep the next from being tried."""
     for name, step in steps:
         try:
             yield Checked(name, step())
+        except NothingToTryError as why:
+            yield Checked(name, str(why), ok=None)
         except ShoalError as err:
             yield Checked(name, str(err), ok=False)
 
@@ -159,7 +165,7 @@ def check_clock(dataset: Dataset, stores: Stores) -> str:
     understood = [*table.describe(), *corrected, *zones]
     keys = [image.key for image in sample.images]
     if not keys:
-        return "no image was found, so no key was read"
+        raise NothingToTryError("no image was found, so no key was read")
     nothing = f"none of {counted(len(keys), 'sampled key')} has a time, such as {keys[0]!r}"
     if not dated and dataset.clock.asks_exif:
         return "\n".join([f"{nothing}; the answer takes those of EXIF, windows do not", *understood])

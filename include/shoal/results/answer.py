@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from shoal.contract.damaged_objects import DAMAGED_CURRENT
 from shoal.contract.errors import ContractError, StoreError, shown
 from shoal.contract.layout import FOLDER, FORMAT_VERSION, DatasetLayout
 from shoal.contract.minted_names import RUN_KEY, is_time
@@ -50,7 +51,7 @@ def read_current(results: ObjectStore, layout: DatasetLayout) -> dict[str, Any] 
     found = results.find_json(layout.current)
     if found is None:
         return None
-    with reading(layout.current, "restore it, or delete it: the next complete run becomes the answer"):
+    with reading(layout.current, DAMAGED_CURRENT):
         directory, run_key = pick(StoredVariant, found["variant"]).directory, take(found, "run_key", str)
         pick(StoredModel, found["model"])
         if found.get("then") is not None:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 
+from shoal.contract.damaged_objects import DAMAGED_PLAN
 from shoal.contract.errors import ContractError, shown
 from shoal.contract.layout import FOLDER
 from shoal.contract.minted_names import RUN_KEY, is_time
@@ -30,8 +31,7 @@ def _of_its_place(plan: StoredPlan, place: RunPlace, key: str) -> StoredPlan:
     ]
     if strange:
         raise ContractError(
-            f"{key} names {shown(strange[0], 200)!r}, which is not of its run or not below {place.root} - restore it, or start a "
-            "new run"
+            f"{key} names {shown(strange[0], 200)!r}, which is not of its run or not below {place.root} - {DAMAGED_PLAN}"
         )
     return plan
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shoal.contract.damaged_objects import DAMAGED_PLAN
 from shoal.contract.errors import ContractError, one_line
 from shoal.contract.job import ShardJob
 from shoal.contract.service import Service
@@ -123,7 +124,7 @@ class StoredPlan:
         Raises:
             ContractError: A field is missing or is no such thing.
         """
-        with reading(f"plan.json of run {stored.get('run_key')}", "restore it, or start a new run"):
+        with reading(f"plan.json of run {stored.get('run_key')}", DAMAGED_PLAN):
             clock, silent, drift, approval = (stored.get(name) for name in ("clock", "silent", "drift", "approval"))
             capacity, compared_with, then = stored["capacity"], stored.get("compared_with"), stored.get("then")
             take(stored["params"], "plan_only", bool)
@@ -263,7 +264,7 @@ class StoredPlan:
             ContractError: It is not valid.
         """
         stored = (self.json.get("job") or {}).get("service")
-        with reading(f"plan.json of run {self.run_key}", "restore it, or start a new run"):
+        with reading(f"plan.json of run {self.run_key}", DAMAGED_PLAN):
             return None if stored is None else Service.from_json(stored)
 
     @property
@@ -273,7 +274,7 @@ class StoredPlan:
         Raises:
             ContractError: The plan does not say it.
         """
-        with reading(f"plan.json of run {self.run_key}", "restore it, or start a new run"):
+        with reading(f"plan.json of run {self.run_key}", DAMAGED_PLAN):
             return take(self.json["job"], "inference", dict)
 
     @property

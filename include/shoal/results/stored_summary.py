@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from shoal.contract.damaged_objects import DAMAGED_SUMMARY
 from shoal.contract.errors import ContractError
 from shoal.contract.rows import FATES
 from shoal.contract.stored_json import checked, pick, picked, reading, take
@@ -97,9 +98,9 @@ class StoredSummary:
         Raises:
             ContractError: A field is missing or is no such thing.
         """
-        with reading("summary.json", "restore it, or clear task summarize of its Dag run"):
+        with reading("summary.json", DAMAGED_SUMMARY):
             result, run = stored["result"], stored["run"]
-        with reading(f"summary.json of run {run.get('run_key')}", "restore it, or clear task summarize of its Dag run"):
+        with reading(f"summary.json of run {run.get('run_key')}", DAMAGED_SUMMARY):
             unreadable = run.get("unreadable") or {"images": 0, "first_keys": ()}
             return checked(
                 cls(
@@ -140,7 +141,7 @@ class StoredSummary:
         Raises:
             ContractError: It is not what its format promises.
         """
-        with reading(f"summary.json of run {self.run_key}", "restore it, or clear task summarize of its Dag run"):
+        with reading(f"summary.json of run {self.run_key}", DAMAGED_SUMMARY):
             return tuple(take(self.result.get("repeats", {"decisions": []}), "decisions", list))
 
     @property
@@ -182,9 +183,7 @@ def _of_its_place(summary: StoredSummary, place: RunPlace, key: str) -> StoredSu
     try:
         folder, files = of_its_place(place, summary.run_key, summary.folder, summary.files)
     except ValueError as err:
-        raise ContractError(
-            f"{key} names {str(err)!r}, which is not of its run - restore it, or clear task summarize of its Dag run"
-        ) from err
+        raise ContractError(f"{key} names {str(err)!r}, which is not of its run - {DAMAGED_SUMMARY}") from err
     return replace(summary, folder=folder, files=files)
 
 

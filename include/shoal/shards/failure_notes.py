@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from functools import partial
 
+from shoal.contract.damaged_objects import DAMAGED_ATTEMPT
 from shoal.contract.layout import FORMAT_VERSION
 from shoal.contract.minted_names import mint_attempt
 from shoal.contract.plain_keys import only_named
@@ -48,6 +49,6 @@ def read_failed_attempts(results: ObjectStore, run: RunLayout) -> list[FailedAtt
     for key in keys:
         note = results.find_json(key)
         if note is not None:  # else gc was faster
-            with reading(key, "restore it, or delete it: it tells of an attempt that failed, and no more"):
+            with reading(key, DAMAGED_ATTEMPT):
                 found.append(pick(FailedAttempt, note))
     return sorted(found, key=lambda failed: (failed.failed_at, failed.shard))

@@ -3,6 +3,7 @@
 import json
 from typing import Any, Protocol
 
+from shoal.contract.damaged_objects import way_out_of
 from shoal.contract.errors import ContractError
 from shoal.contract.gone_objects import gone
 from shoal.contract.json_bounds import IN_TASKS, most_bytes, need_readable, read_object
@@ -57,7 +58,7 @@ class JsonObjects(Protocol):
             value = read_object(data, self.json_times)
         except ContractError as err:
             raise ContractError(
-                f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's ({err}) - restore it"
+                f"Object {key!r} in bucket {self.bucket!r} is no JSON object of Shoal's ({err}) - {way_out_of(key)}"
             ) from err
         version = value["format_version"]
         if version > FORMAT_VERSION:

@@ -172,7 +172,8 @@ def read_run_facts(database: Database, plan: StoredPlan, balance: Balance) -> di
         "inference_seconds": round(
             int(database.value(f"SELECT coalesce(sum(microseconds(seconds)), 0) {own}")) / 1e6, 3
         ),
-        "worker_versions": [r["v"] for r in database.records(f"SELECT DISTINCT worker_version AS v {own} ORDER BY 1")],
+        "worker_versions": _releases(database, own),
+        "examined_with": _releases(database, _EXAMINED),
     }
 
 
@@ -186,6 +187,7 @@ def _tell_resummary(database: Database, plan: StoredPlan, balance: Balance) -> d
         "etag_unchecked_images": _count_unchecked(database),
         "inference_seconds": 0.0,
         "worker_versions": [],
+        "examined_with": _releases(database, _EXAMINED),
     }
 
 
@@ -198,6 +200,16 @@ def tell_planned(plan: StoredPlan, balance: Balance) -> dict[str, Any]:
         "balance": balance.to_json(),
         "silent": None if plan.silent is None else [asdict(silent) for silent in plan.silent],
     }
+
+
+_EXAMINED = "FROM accounted WHERE fate IN ('reused', 'processed', 'failed')"
+"""Rows of every image that was examined, whichever run wrote them."""
+
+
+def _releases(database: Database, rows: str) -> list[str]:
+    """Tell which releases of the worker wrote some rows."""
+    said = f"SELECT DISTINCT worker_version AS release {rows} AND worker_version IS NOT NULL ORDER BY 1"
+    return [str(record["release"]) for record in database.records(said)]
 
 
 def _count_unchecked(database: Database) -> int:

@@ -263,6 +263,7 @@ def _tell_run(plan: StoredPlan, known: StoredSummary, inputs: AnswerInputs) -> d
         "etag_unchecked_images": known.run["etag_unchecked_images"],
         "inference_seconds": 0.0,
         "worker_versions": [],
+        "examined_with": known.run["examined_with"],
         "inputs_sha256": inputs.sha256,
         "lines": known.run["lines"],
         "ledger": None,

@@ -47,6 +47,24 @@ def test_the_table_tells_how_many_keys_were_looked_at(few_images, ask):
     )
 
 
+def test_a_clock_that_reads_no_more_keys_and_fewer_cameras_is_not_proposed(pipelines, ask):
+    """`A` and `B` may be kinds of pictures to who knows keys alone; the dataset's own clock says that they are cameras."""
+    pipeline = pipelines(clock={"pattern": r"(?P<time>\d{8}-\d{6})-(?P<camera>[A-Z]+)"})
+    for day in range(1, 10):
+        for camera in "AB":
+            pipeline.put(f"202606{day:02}-060000-{camera}.jpg", b"x")
+    pipeline.put("no date.jpg", b"x")
+    status, printed = ask(pipeline, "--propose")
+    assert (
+        "no clock is proposed: what was found in the keys reads no more of them than the dataset's clock (18 of 19)"
+        in printed
+    )
+    assert "and fewer cameras than its 2" in printed
+    assert (status, "\nclock:\n" in printed) == (1, False)
+    status, printed = ask(pipeline.with_settings(clock={"pattern": "(?P<time>never)"}), "--propose")
+    assert (status, "proposed for the dataset file: reads 18 of 19 keys" in printed) == (0, True)
+
+
 def test_a_card_of_exif_alone_is_proposed_as_exif(pipelines, ask):
     pipeline = pipelines()
     for number in range(8):

@@ -36,7 +36,7 @@ def test_the_images_of_listings_are_not_told_of_as_somebody_elses(few_images, ca
     assert "Passed over" not in caplog.text
     results.write_bytes(f"{listings}files/2026-06.parquet", b"somebody else's")
     few_images.plan(reuse_since=since())
-    assert f"Passed over below {listings}: 1 objects that Shoal has not named" in caplog.text
+    assert f"Passed over below {listings}: 1 object that Shoal has not named" in caplog.text
 
 
 def test_its_answer_is_that_listings_and_a_later_one_wins(few_images, scenes):

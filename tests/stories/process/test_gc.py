@@ -233,9 +233,24 @@ def test_a_plan_that_cannot_be_read_stops_gc_before_anything_is_deleted(three_ni
     run = pipeline.stores.layout.variant(answer.variant.directory).run(answer.run_key)
     pipeline.stores.results.write_bytes(run.plan, b"{")
     with pytest.raises(
-        ContractError, match=r"plan\.json' in bucket .* is no JSON object of Shoal's \(.*\) - restore it"
+        ContractError,
+        match=r"Nothing is deleted: .*plan\.json' in bucket .* is no JSON object of Shoal's \(.*\) - restore it",
     ):
         prune(pipeline)
+
+
+def test_a_plan_that_was_never_shoals_stops_gc_until_it_is_deleted(three_nights):
+    pipeline, (first, _, answer) = three_nights
+    run = pipeline.stores.layout.variant(answer.variant.directory).run(mint_run_key(NOW - timedelta(days=5)))
+    for foreign in (b"x", b'{"format_version": 1}'):
+        pipeline.stores.results.write_bytes(run.plan, foreign)
+        with pytest.raises(ContractError, match=r"restore it, .*; where .* it never was Shoal's, delete it") as told:
+            prune(pipeline)
+        assert f"what {run.plan} needs is not known" in str(told.value)
+    pipeline.stores.results.delete([run.plan])
+    prune(pipeline)
+    assert kinds_of(pipeline, first) == {"plan", "summary"}
+    assert verify(pipeline, answer).deviations == ()
 
 
 SLOW_GC = """

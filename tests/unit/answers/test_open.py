@@ -86,6 +86,18 @@ def test_tables_are_pandas_and_arrow_for_who_has_them(reef, hostile):
     assert len(reef.at(reef.run_key).images().fetchall()) == reef.result["examined"]
 
 
+def test_boxes_are_those_that_the_numbers_count_unless_others_are_asked_for(reef):
+    counted = {one["taxon"]: one["detections"] for one in reef.result["species"] if one["detections"]}
+    assert dict(reef.detections().aggregate("taxon, count(*)").fetchall()) == counted
+    undated = {one["taxon"]: one["detections"] for one in reef.result["undated_species"]}
+    assert dict(reef.detections(use="undated").aggregate("taxon, count(*)").fetchall()) == undated != {}
+    more = reef.detections(use=["used", "duplicate", "undated"])
+    assert {use for (use,) in more.select("use").fetchall()} == {"used", "duplicate", "undated"}
+    for wrong, said in (("all", r"never 'all' - it is used, unusable"), ((), "never nothing - it is used")):
+        with pytest.raises(ConfigError, match=said):
+            reef.detections(use=wrong)
+
+
 def test_an_image_is_its_pixels_and_its_boxes(reef):
     image = reef.image(PHOTO_KEY)
     assert image.array.shape == (480, 640, 3)

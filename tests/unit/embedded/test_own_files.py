@@ -35,7 +35,7 @@ def test_photos_of_two_folders_are_two_datasets(home, photos, tmp_path):
 def test_a_folder_without_photos_is_refused_by_its_name(home, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ConfigError, match=r"IMAGES=.*empty holds no photos: none of its 0 files"):
+    with pytest.raises(ConfigError, match=r"^/.*empty holds no photos: none of its 0 files"):
         OwnFiles.read(None, empty, home)
 
 
@@ -57,7 +57,7 @@ def test_a_folder_without_photos_says_what_lies_there_instead(home, tmp_path, na
 
 
 def test_a_file_in_place_of_a_folder_is_said(home, photos):
-    with pytest.raises(ConfigError, match=r"IMAGES=.*a\.JPG is a file - give the folder it lies in"):
+    with pytest.raises(ConfigError, match=r"^/.*a\.JPG is a file - give the folder it lies in"):
         OwnFiles.read(None, photos / "a.JPG", home)
 
 

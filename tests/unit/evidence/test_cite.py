@@ -1,10 +1,15 @@
 """What a paper says of an answer: figures of plan and summary in sentences, and entries that LaTeX reads."""
 
+import sys
+from argparse import ArgumentParser
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from shoal.cli import cite as command
 from shoal.contract.errors import ConfigError
 from shoal.evidence.cite import cite, keep_cited
 from shoal.history.gc import survey, terms_of
@@ -83,3 +88,20 @@ def test_gc_keeps_all_of_a_run_that_is_cited(reef):
     finally:
         stores.results.delete([key])
         stores.results.write_json(stores.layout.current, current)
+
+
+def test_a_paper_holds_commands_as_its_readers_type_them(reef, monkeypatch, capsys, tmp_path):
+    @contextmanager
+    def reach(_name, _dataset):
+        yield reef.pipeline.stores
+
+    monkeypatch.setenv("SHOAL_DATASETS", str(tmp_path))
+    monkeypatch.setattr(command, "find_dataset", lambda _: reef.pipeline.dataset)
+    monkeypatch.setattr(command, "reach_results", reach)
+    monkeypatch.chdir(Path(sys.executable).parent)  # as in a checkout, whose commands name its own interpreter
+    parser = ArgumentParser()
+    command.add_arguments(parser)
+    assert command.execute(parser.parse_args([f"reef/{reef.run.run_key}"])) == 0
+    printed = capsys.readouterr().out
+    assert "and `python -m shoal verify` recomputes it from what is stored." in printed
+    assert f"once it is in print: {Path(sys.executable).name} -m shoal cite reef/" in printed

@@ -10,6 +10,9 @@ import pytest
 from pipeline import few_of
 from played_once import play_once
 from shoal import LOADED_AT
+from shoal.answers.find import find_run
+from shoal.contract.errors import ContractError
+from shoal.evidence.cite import cite
 from shoal.exports import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
@@ -114,6 +117,44 @@ def test_what_an_idle_night_tells_is_what_computing_tells(few_images, computed, 
     assert idle.summary["run"].keys() == whole.summary["run"].keys() >= OF_A_RUN
     directory = few_images.stores.results.read_json(few_images.stores.layout.current)["variant"]["directory"]
     assert few_images.verify(idle.stored.run_key, directory).deviations == ()
+
+
+def test_a_damaged_current_json_stops_runs_and_deleting_it_mends_them(few_images, computed):
+    first = night(few_images)
+    stores = few_images.stores
+    stores.results.write_bytes(stores.layout.current, b"x")
+    way_out = (
+        r"current\.json'.* is no JSON object of Shoal's .* - restore it, or delete it: the next complete run becomes"
+    )
+    with pytest.raises(ContractError, match=way_out):
+        night(few_images)
+    stores.results.delete([stores.layout.current])
+    mended = night(few_images)
+    assert mended.not_current_because is None
+    assert mended.summary["result_sha256"] == first.summary["result_sha256"]
+    assert stores.results.read_json(stores.layout.current)["run_key"] == mended.stored.run_key
+
+
+def test_a_paper_names_the_releases_that_made_the_rows_whichever_night_it_cites(few_images, computed):
+    stores = few_images.stores
+    night(few_images)
+    few_images.put("IPC608/20260605-120000-IPC608.jpg", b"new")
+    plan = few_images.plan()
+    write_rows(few_images, plan, worker_version="'0.2.0'")
+    with_news = few_images.summarize(plan).summary["run"]
+    assert (with_news["worker_versions"], with_news["examined_with"]) == (["0.2.0"], ["0.1.0", "0.2.0"])
+    idle = night(few_images)
+    assert len(computed) == 2
+    assert idle.summary["run"]["worker_versions"] == []
+    run = find_run(stores.results, stores.layout)
+    assert run.run_key == idle.stored.run_key
+    cited = cite(run)
+    assert "were examined with Shoal 0.1.0, 0.2.0." in cited.methods[0]
+    assert "  version = {0.1.0, 0.2.0}," in cited.bibtex[1].splitlines()
+    # A summary of an earlier release tells of its own rows alone.
+    told = {name: said for name, said in run.summary.run.items() if name != "examined_with"}
+    earlier = replace(run, summary=replace(run.summary, run={**told, "worker_versions": ["0.2.0"]}))
+    assert "Shoal (release unknown)" in cite(earlier).methods[0]
 
 
 CHANGED = {

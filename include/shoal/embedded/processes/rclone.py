@@ -77,13 +77,22 @@ def _free_port() -> int:
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", access: StoreAccess, log: Path) -> None:
-    client = access.connect()
     deadline = time.monotonic() + START_S
     while process.poll() is None and time.monotonic() < deadline:
+        # Asked before anything listens there, a client tries again by itself and warns of it, in whatever reads the opener's log.
+        if not _listens(access):
+            time.sleep(0.02)
+            continue
         try:
-            client.list_buckets()
+            access.connect().list_buckets()
         except TRANSPORT_ERRORS:
             time.sleep(0.1)
         else:
             return
     raise StoreError(f"The embedded store at {access.endpoint_url} did not start in {START_S} s - see {log}")
+
+
+def _listens(access: StoreAccess) -> bool:
+    host, _, port = access.host.rpartition(":")
+    with socket.socket() as probe:
+        return probe.connect_ex((host, int(port))) == 0
