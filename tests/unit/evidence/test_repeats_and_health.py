@@ -12,6 +12,8 @@ from shoal.evidence.health.days import CameraDays, day_start
 from shoal.evidence.health.finding import Finding, Trouble
 from shoal.evidence.health.statistics import falls_by_rank, lower_share, slope
 from shoal.evidence.health.troubles import find_fallen_scores
+from shoal.evidence.repeats import counted
+from shoal.evidence.repeats.found import find_repeats
 from shoal.evidence.repeats.place import Place
 from shoal.evidence.repeats.places import SeenPlace, find_places, read_looked, view_boxes
 from shoal.evidence.repeats.standing import comes_back, find_periods
@@ -66,14 +68,15 @@ def view_stones(database, series):
     """One stone for each of so many cameras and taxa, seen for six days, as an answer's views tell it."""
     database.run(
         """
-        CREATE TABLE detections AS SELECT n::VARCHAR AS key, 'c' || s AS camera, NULL::VARCHAR AS deployment, 't' || s AS taxon,
-            TIMESTAMP '2026-06-01' + INTERVAL (n) HOUR AS captured_at, 0.9 AS confidence, 0 AS class_id, 100 AS width,
+        CREATE TABLE detections AS SELECT n::VARCHAR || 'c' || s AS key, 0 AS position, 'c' || s AS camera, NULL::VARCHAR AS deployment, 't' || s AS taxon,
+            TIMESTAMP '2026-05-29' + INTERVAL (n) HOUR AS captured_at, 0.9 AS confidence, 0 AS class_id, 100 AS width,
             100 AS height, 'count' AS role, 'used' AS use, 10 + s AS x1, 10 AS y1, 40 + s AS x2, 40 AS y2
         FROM range(144) AS t(n), range(?) AS of(s)
     """,
         [series],
     )
-    database.run("CREATE VIEW images AS SELECT DISTINCT key, camera, deployment, captured_at, use FROM detections")
+    seen = "key, camera, deployment, captured_at, use, width, height"
+    database.run(f"CREATE VIEW images AS SELECT DISTINCT {seen} FROM detections")
     view_boxes(database, [])
     return read_looked(database)
 
@@ -84,8 +87,21 @@ def test_where_no_box_lies_twice_at_one_place_nothing_stands():
         assert find_places(database, view_stones(database, 0)) == []
     with open_database(None) as database:
         looked = view_stones(database, 1)
-        database.run("DELETE FROM placed WHERE key <> '7'")
+        database.run("DELETE FROM placed WHERE key <> '7c0'")
         assert find_places(database, looked) == []
+
+
+def test_boxes_that_stand_are_counted_month_by_month_as_in_one_go(monkeypatch):
+    """Looked up in one go, those of ten million images whose every box stands did not fit into memory."""
+    found = []
+    for image_bytes in (1, 2**40):  # all of the answer is one span, each month is one
+        monkeypatch.setattr(counted, "IMAGE_BYTES", image_bytes)
+        with open_database(None) as database:
+            view_stones(database, 2)
+            found.append(find_repeats(database, {}))
+    one, by_month = found
+    assert one == by_month
+    assert [(taxon.taxon, taxon.boxes, taxon.open) for taxon in one.taxa] == [("t0", 144, 144), ("t1", 144, 144)]
 
 
 def test_places_of_many_cameras_and_taxa_are_found_in_as_many_statements_as_those_of_one(monkeypatch):

@@ -180,10 +180,10 @@ def newest_of(decisions: Sequence[Decision], place: Place, start: datetime, end:
     return max(about, key=lambda one: (one.at, one.id), default=None)
 
 
-def load_decisions(database: Database, decisions: Sequence[Decision]) -> None:
-    """Make decisions the table `decisions`, with the place of each in the order in which they were said."""
-    database.run("""
-        CREATE OR REPLACE TABLE decisions (
+def load_decisions(database: Database, decisions: Sequence[Decision], table: str = "decisions") -> None:
+    """Make decisions a table, with the place of each in the order in which they were said."""
+    database.run(f"""
+        CREATE OR REPLACE TABLE {table} (
             said INTEGER, id VARCHAR, is_repeat BOOLEAN, camera VARCHAR, deployment VARCHAR, taxon VARCHAR,
             x1 DOUBLE, y1 DOUBLE, x2 DOUBLE, y2 DOUBLE, least_iou DOUBLE, start_at TIMESTAMP, end_at TIMESTAMP)
     """)
@@ -191,7 +191,7 @@ def load_decisions(database: Database, decisions: Sequence[Decision]) -> None:
         place, times = one.place, [moment.replace(tzinfo=None) for moment in (one.start, one.end)]
         series = (place.camera, place.deployment, place.taxon)
         database.run(
-            f"INSERT INTO decisions VALUES ({', '.join('?' * 13)})",
+            f"INSERT INTO {table} VALUES ({', '.join('?' * 13)})",
             [said, one.id, one.verdict is Verdict.REPEAT, *series, *place.edges, one.least_iou, *times],
         )
 
@@ -205,14 +205,13 @@ def mark_boxes(database: Database, decisions: Sequence[Decision]) -> None:
     database.run(f"CREATE OR REPLACE TABLE repeat_boxes AS {mark('detections', 'images')}")
 
 
-def mark(boxes: str, images: str) -> str:
+def mark(boxes: str, images: str, decisions: str = "decisions") -> str:
     """Write the query for the boxes that are confirmed repeats: `key`, `position` and the decision's name as `repeat`.
-
-    Reads: decisions
 
     Args:
         boxes: Table or view of boxes.
         images: Table or view of images, for their camera, deployment, time and size.
+        decisions: The table of decisions.
     """
     return f"""
     SELECT key, position, arg_max(id, said) AS repeat FROM (
@@ -220,7 +219,7 @@ def mark(boxes: str, images: str) -> str:
             greatest(0, least(b.x2 / i.width, p.x2) - greatest(b.x1 / i.width, p.x1))
                 * greatest(0, least(b.y2 / i.height, p.y2) - greatest(b.y1 / i.height, p.y1)) AS common,
             (b.x2 - b.x1) / i.width * ((b.y2 - b.y1) / i.height) + (p.x2 - p.x1) * (p.y2 - p.y1) - common AS either
-        FROM {boxes} AS b JOIN {images} AS i ON b.key = i.key JOIN decisions AS p
+        FROM {boxes} AS b JOIN {images} AS i ON b.key = i.key JOIN {decisions} AS p
             ON coalesce(i.camera, '') = p.camera AND coalesce(i.deployment, '') = p.deployment AND b.taxon = p.taxon
                 AND i.captured_at >= p.start_at AND i.captured_at < p.end_at
         WHERE b.role = 'count' AND i.use = 'used' AND i.width > 0 AND i.height > 0 AND common >= p.least_iou * either

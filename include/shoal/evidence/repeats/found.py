@@ -6,7 +6,8 @@ from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
 from shoal.contract.units import counted, utc_text
-from shoal.evidence.repeats.decisions import Decision, Verdict, load_decisions, mark, newest_of
+from shoal.evidence.repeats.counted import TaxonRepeats, count_taxa
+from shoal.evidence.repeats.decisions import Decision, Verdict, newest_of
 from shoal.evidence.repeats.place import Place
 from shoal.evidence.repeats.places import SeenPlace, find_places, read_looked, see_places, view_boxes
 from shoal.evidence.repeats.standing import Period, comes_back, find_periods
@@ -128,39 +129,6 @@ class InForce:
 
 
 @dataclass(frozen=True)
-class TaxonRepeats:
-    """What a taxon's boxes are with and without those that stand.
-
-    Attributes:
-        taxon: It.
-        boxes: All that count, in used images.
-        confirmed: Those of them that a person has said to be of things.
-        open: Those of clusters that nobody has judged, without those that are confirmed.
-    """
-
-    taxon: str
-    boxes: int
-    confirmed: int
-    open: int
-
-    @property
-    def left(self) -> int:
-        """Without either."""
-        return self.boxes - self.confirmed - self.open
-
-    def to_json(self) -> dict[str, Any]:
-        """Write it as `--json` prints it."""
-        return {
-            "taxon": self.taxon,
-            "detections": self.boxes,
-            "confirmed": self.confirmed,
-            "open": self.open,
-            "without_confirmed": self.boxes - self.confirmed,
-            "without_both": self.left,
-        }
-
-
-@dataclass(frozen=True)
 class Repeats:
     """What was found.
 
@@ -198,45 +166,21 @@ def find_repeats(database: Database, taxa: Mapping[str, Taxon], decisions: Seque
         coming_back += not periods and comes_back(seen)
         clusters.extend(_cluster(seen, period, mobility, decisions) for period in periods)
     clusters.sort(key=lambda one: (-one.period.boxes, one.id))
-    counts = _count_taxa(database, clusters, decisions)
-    in_force = tuple(_without_cluster(database, clusters, decisions))
+    undecided = [one.as_repeat() for one in clusters if one.decision is None]
+    of_taxa = {one.place.taxon for one in clusters} | {one.place.taxon for one in decisions}
+    counts, marked = count_taxa(database, of_taxa, decisions, undecided)
+    in_force = tuple(_without_cluster(marked, clusters, decisions))
     return Repeats(tuple(clusters), coming_back, left_out, counts, in_force)
 
 
 def _without_cluster(
-    database: Database, clusters: Sequence[Cluster], decisions: Sequence[Decision]
+    marked: Mapping[str, int], clusters: Sequence[Cluster], decisions: Sequence[Decision]
 ) -> Iterator[InForce]:
-    """Find what was confirmed, still marks boxes, and is of no cluster.
-
-    Reads: confirmed_boxes
-    """
-    marked = dict(database.run("SELECT repeat, count(*) FROM confirmed_boxes GROUP BY ALL").fetchall())
+    """Find what was confirmed, still marks boxes, and is of no cluster."""
     of_clusters = {one.decision.id for one in clusters if one.decision}
     for one in decisions:
         if one.id in marked and one.id not in of_clusters:
             yield InForce(one, marked[one.id])
-
-
-def _count_taxa(
-    database: Database, clusters: Sequence[Cluster], decisions: Sequence[Decision]
-) -> tuple[TaxonRepeats, ...]:
-    for name, which in (
-        ("confirmed", decisions),
-        ("open", [one.as_repeat() for one in clusters if one.decision is None]),
-    ):
-        load_decisions(database, which)
-        database.run(f"CREATE OR REPLACE TABLE {name}_boxes AS {mark('detections', 'images')}")
-    taxa = sorted({one.place.taxon for one in clusters} | {one.place.taxon for one in decisions})
-    found = database.run(
-        """
-        SELECT taxon, count(*), count(confirmed.repeat), count(open.repeat) FILTER (confirmed.repeat IS NULL)
-        FROM detections LEFT JOIN confirmed_boxes AS confirmed USING (key, position)
-            LEFT JOIN open_boxes AS open USING (key, position)
-        WHERE role = 'count' AND use = 'used' AND list_contains(?::VARCHAR[], taxon) GROUP BY taxon ORDER BY taxon
-        """,
-        [taxa],
-    )
-    return tuple(TaxonRepeats(*row) for row in found.fetchall())
 
 
 def mobility_of(taxa: Mapping[str, Taxon]) -> dict[str, str]:
