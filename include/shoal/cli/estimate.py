@@ -78,12 +78,17 @@ def describe(found: "Estimated") -> Iterator[str]:
         f"{counted(json['images'], 'image')}, {json['labels']} of them drawn and labelled"
     )
     yield from tell_left_out(found.sampled, json["model"])
-    yield "individuals in these images (95 % intervals of the drawing)"
-    yield _table(found.taxa, "total")
-    yield "images with the taxon"
+    drawing = "95 % intervals of the drawing"
+    if not found.whole_images:
+        yield f"individuals in these images ({drawing})"
+        yield _table(found.taxa, "total")
+    yield f"images with the taxon{f' ({drawing})' if found.whole_images else ''}"
     yield _table(found.taxa, "share")
-    yield from _place(found.taxa)
-    yield from _cells(found.cells)
+    yield from _place(found)
+    yield from _cells(found)
+    if found.whole_images:
+        yield f"{json['model']} says of an image as a whole what it shows: it counts no individuals that labels could correct"
+        return
     yield "MaxN is not corrected by this: it grows with the number of images looked at, and labels say nothing of the fullest one"
 
 
@@ -117,17 +122,18 @@ def _bias(raw: int, found: "Estimate", images: int) -> str:
     return f"{round(value):+d} ({round(low):+d} to {round(high):+d})"
 
 
-def _place(taxa: tuple["TaxonEstimate", ...]) -> Iterator[str]:
+def _place(made: "Estimated") -> Iterator[str]:
+    told = {**({} if made.whole_images else {"total": "individuals"}), "share": "share of images"}
     lines = [
         [shown(taxon.taxon, 60), name, f"{found.mean:.4f}", *_ends(between)]
-        for taxon in taxa
-        for measure, name in (("total", "individuals"), ("share", "share of images"))
+        for taxon in made.taxa
+        for measure, name in told.items()
         if (between := taxon.elsewhere[measure]) is not None and (found := taxon.corrected[measure]).mean is not None
     ]
     if lines:
         yield "this place in such a season, per image (95 % intervals of blocks of days)"
         yield lay_out(["taxon", "of", "corrected", "from", "to", "days of a block"], lines)
-    if len(lines) < 2 * len(taxa):
+    if len(lines) < len(told) * len(made.taxa):
         yield (
             "no interval of the place where there are fewer than 20 blocks of days, 20 days with the taxon, or too few "
             "positives: the intervals above are of these images alone"
@@ -138,16 +144,17 @@ def _ends(between: "Interval") -> list[str]:
     return [f"{between.low:.4f}", f"{between.high:.4f}", str(between.block_days)]
 
 
-def _cells(cells: tuple["Cell", ...]) -> Iterator[str]:
+def _cells(made: "Estimated") -> Iterator[str]:
+    measure, of = ("share", "images with the taxon") if made.whole_images else ("total", "individuals")
     rows = [
-        [_name(cell), str(cell.images), str(cell.labels), *_row(taxon, "total")]
-        for cell in cells
+        [_name(cell), str(cell.images), str(cell.labels), *_row(taxon, measure)]
+        for cell in made.cells
         for taxon in cell.taxa
     ]
     if rows:
-        yield "individuals in parts of these images"
+        yield f"{of} in parts of these images"
         yield lay_out(["part", "images", "labelled", *HEADER], rows)
-    for cell in cells:
+    for cell in made.cells:
         if not cell.taxa:
             yield f"{_name(cell)}: {counted(cell.images, 'image')}, {cell.labels} labelled - left empty: fewer than 30 labels"
 

@@ -13,6 +13,7 @@ from shoal.cli._reach import add_dataset, find_dataset, reach_results
 from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import counted
 
 if TYPE_CHECKING:
@@ -100,7 +101,9 @@ def _version(judged: "Judged", best: "Best") -> Iterator[str]:
         "recall",
     ]
     yield lay_out(header, [_row(one, judged.confs.get(one.taxon, ())) for one in judged.taxa])
-    if not all(one.by_place for one in judged.taxa):
+    if judged.run.plan.task == CLASSIFY.name:
+        yield "it classifies images as a whole: right is an image that shows the taxon, and counts are of such images"
+    elif not all(one.by_place for one in judged.taxa):
         yield "right is what lies in the same place (IoU 0.5) where people drew boxes; else as many of an image as both say"
     for one in judged.taxa:
         for part, named in one.parts.items():

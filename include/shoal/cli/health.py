@@ -15,9 +15,11 @@ from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
+from shoal.evidence.frame import tell_undated
 from shoal.evidence.health.again import lasts
 
 if TYPE_CHECKING:
+    from shoal.answers.find import StoredRun
     from shoal.evidence.health.finding import Finding
 
 
@@ -45,14 +47,14 @@ def execute(arguments: Namespace) -> int:
         told = [finding.to_json() for finding in findings]
         print_json({"dataset": dataset.name, "run_key": run.run_key, "findings": told})
     else:
-        tell(*_describe(findings, run.run_key))
+        tell(*_describe(findings, run))
     return 0
 
 
-def _describe(findings: "Sequence[Finding]", run_key: str) -> Iterator[str]:
-    yield f"answer of run {run_key}; findings, no filter: no image and no number is left out because of one"
+def _describe(findings: "Sequence[Finding]", run: "StoredRun") -> Iterator[str]:
+    yield f"answer of run {run.run_key}; findings, no filter: no image and no number is left out because of one"
     if not findings:
-        yield "nothing found: a camera with less than ten days of images cannot show much"
+        yield f"nothing found: {tell_undated(run) or 'a camera with less than ten days of images cannot show much'}"
         return
     header = ["camera", "deployment", "trouble", "from", "to", "size"]
     yield lay_out(header, [_row(finding) for finding in findings])

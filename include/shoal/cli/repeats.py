@@ -18,7 +18,9 @@ from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.cli._whole import need_free, write_whole
 from shoal.contract.errors import ConfigError, shown
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import counted, utc_text
+from shoal.evidence.frame import tell_undated
 
 if TYPE_CHECKING:
     from shoal.answers.find import StoredRun
@@ -157,8 +159,11 @@ def _describe(found: "Repeats", run: "StoredRun") -> Iterator[str]:
         yield lay_out(header, [_row(cluster) for cluster in found.clusters])
         for cluster in found.clusters:
             yield f"{cluster.id}  {cluster.why}"
+    elif run.plan.task == CLASSIFY.name:
+        yield f"{run.plan.models} classifies images as a whole: it gives no boxes that could stand at one place"
     else:
-        yield "nothing stands at one place for three days"
+        undated = tell_undated(run)
+        yield f"nothing stands at one place for three days{undated and f': {undated}'}"
     if found.in_force:
         yield "confirmed before, and of no cluster of this answer; each still marks boxes, and --reject takes it back:"
         header = ["decision", "camera", "deployment", "taxon", "from", "to", "boxes", "by"]

@@ -15,7 +15,7 @@ from shoal.contract.layout import DatasetLayout
 from shoal.contract.units import counted, utc_text
 from shoal.evidence.design import STRATA, Design, design_json, parse_design
 from shoal.evidence.expected_error import LabelledCell, Pilot, learn
-from shoal.evidence.frame import read_groups, view_frame, view_grouped
+from shoal.evidence.frame import read_groups, view_frame, view_grouped, why_no_frame
 from shoal.evidence.inclusion import FLOOR, Allocation, Group, with_probabilities
 from shoal.evidence.labelled import view_drawn, view_labels
 from shoal.evidence.permanent import DRAWN, SQL_MARK, SQL_SMALL_MARK, TWICE, sql_number
@@ -131,7 +131,10 @@ def draw_sample(
     designs = read_designs(database.results, layout)
     pilot = _learn(database, layout, run, _Learning([one for one in designs if not one.has_pilot], names, taxon, wish))
     view_grouped(database, wish.strata, _conf(run), taxon, by_error=pilot is not None)
-    groups = _with_probabilities(read_groups(database), wish, pilot)
+    found = read_groups(database)
+    if not found:
+        raise ConfigError(why_no_frame(run))
+    groups = _with_probabilities(found, wish, pilot)
     rule = _rule(run, wish, pilot, groups, taxon=taxon, people=people)
     json = design_json(rule, groups)
     rule_sha256 = Design("", json).rule_sha256
@@ -215,8 +218,6 @@ def _learn(
 
 def _with_probabilities(groups: Sequence[Group], wish: Wish, pilot: Pilot | None) -> list[Group]:
     strata = {one.stratum for one in groups}
-    if not groups:
-        raise ConfigError("No image can be drawn: the answer counts none, or all of them show people")
     if len(strata) > max(1, wish.n):
         raise ConfigError(
             f"--stratify {','.join(wish.strata)} makes {len(strata)} strata for {wish.n} labels - name fewer words, or ask for "

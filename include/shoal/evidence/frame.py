@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from shoal.answers.find import StoredRun
 from shoal.answers.views import view_answer
+from shoal.contract.units import counted
 from shoal.evidence.inclusion import Group
 from shoal.evidence.permanent import HALF, sql_number
 from shoal.pictures.people import EVERY_BOX, people_of, with_people
@@ -61,6 +62,25 @@ def view_frame(database: Database, run: StoredRun, taxa: Mapping[str, Taxon]) ->
     return int(
         database.value("SELECT count(*) FROM images WHERE use = 'used' AND (key, object_version) IN (FROM people)")
     )
+
+
+def tell_undated(run: StoredRun) -> str:
+    """Say that an answer counts no image since none has a time, and what to do; empty where that is not so."""
+    undated = run.summary.uses["undated"]
+    if run.summary.uses["used"] or not undated:
+        return ""
+    return (
+        f"the answer counts no image, as {counted(undated, 'image')} {'has' if undated == 1 else 'have'} no usable time - say in "
+        f"clock how names tell it: python -m shoal clock {run.summary.dataset} --propose"
+    )
+
+
+def why_no_frame(run: StoredRun) -> str:
+    """Say why no image of an answer can be drawn."""
+    if run.summary.uses["used"]:
+        return "No image can be drawn: all that the answer counts show people"
+    why = f"the answer counts no image - python -m shoal why {run.summary.dataset} says why"
+    return f"No image can be drawn: {tell_undated(run) or why}"
 
 
 def view_grouped(database: Database, strata: Sequence[str], conf: float, taxon: str | None, *, by_error: bool) -> None:

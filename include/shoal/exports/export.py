@@ -217,7 +217,16 @@ def holds_estimates(export: Export) -> bool:
 def of_boxes_alone(dataset: Dataset) -> list[str]:
     """Name the exports of a dataset file that a classifier's answer is refused by; of wheels none says so."""
     asked = [name for name in dict.fromkeys(dataset.exports) if name in BY_MONTH]
-    return [name for name in asked if getattr(find_afterwards(name, {}), "needs_boxes", False)]
+    return [name for name in asked if _needs_boxes(name)]
+
+
+def exports_of(*, whole_images: bool) -> list[str]:
+    """Name the exports of stored answers that can be made of one; of a classifier's those that hold no boxes alone."""
+    return [name for name in sorted({*BY_MONTH, *PACKAGES}) if not (whole_images and _needs_boxes(name))]
+
+
+def _needs_boxes(name: str) -> bool:
+    return bool(getattr(find_afterwards(name, {}), "needs_boxes", False))
 
 
 def need_exports(dataset: Dataset) -> None:

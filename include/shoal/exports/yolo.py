@@ -69,6 +69,7 @@ class Yolo:
     content_type: ClassVar[str] = "text/plain; charset=utf-8"
     needs_complete: ClassVar[bool] = True
     repeatable: ClassVar[bool] = True
+    needs_boxes: ClassVar[bool] = True
     list_name: ClassVar[str] = "images.csv"
 
     def missing(self, dataset: Dataset) -> list[str]:  # noqa: ARG002 - the door's

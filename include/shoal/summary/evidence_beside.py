@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from shoal.answers.find import StoredRun
-from shoal.contract.errors import NoAnswerError, NoRoomError, one_line
+from shoal.contract.errors import ContractError, NoAnswerError, NoRoomError, one_line
 from shoal.contract.json_bounds import need_readable
 from shoal.contract.layout import DatasetLayout, VariantLayout
 from shoal.evidence.answer_evidence import (
@@ -20,6 +21,7 @@ from shoal.evidence.answer_evidence import (
     read_evidence,
     write_evidence,
 )
+from shoal.evidence.answer_files import read_file
 from shoal.evidence.health.again import known_by, new_of
 from shoal.evidence.said import Said
 from shoal.exports.export import Answer
@@ -100,7 +102,18 @@ def find_again(  # noqa: PLR0917 - likewise
     """
     if not {ESTIMATES_FILE, FINDINGS_FILE} & summary.named.keys() or not has_numpy():
         return None
-    return _read(results, dataset, StoredRun(layout, plan, summary), said)
+    return _in_words_of_then(results, summary, _read(results, dataset, StoredRun(layout, plan, summary), said))
+
+
+def _in_words_of_then(results: ObjectStore, summary: StoredSummary, found: AnswerEvidence) -> AnswerEvidence:
+    """Take the remarks that are stored: another release has other words for the same numbers, which are compared."""
+    if found.estimates is None or ESTIMATES_FILE not in summary.named:
+        return found
+    try:
+        told = read_file(results, summary, ESTIMATES_FILE).get("remarks")
+    except ContractError:
+        return found  # whoever compares what is stored tells of it
+    return replace(found, estimates={**found.estimates, "remarks": told})
 
 
 def tell_new_troubles(

@@ -1,5 +1,6 @@
 """`estimate` as a person uses it: from a sample that came back labelled, and what it says where it cannot estimate."""
 
+import csv
 import json
 from argparse import Namespace
 from dataclasses import replace
@@ -15,7 +16,8 @@ from shoal.evidence.review.design import Wish, draw_review
 from shoal.evidence.review.published import Asked
 from shoal.evidence.stored import list_names, store_json
 from shoal.tables.session import open_database
-from show_command import ask_estimate, ask_labels, ask_sample
+from show_command import ask_estimate, ask_evaluate, ask_labels, ask_repeats, ask_sample
+from written_tasks import published_task
 
 TAXON = "Diplodus vulgaris"
 
@@ -152,3 +154,39 @@ def test_without_numpy_it_says_what_to_install(command, monkeypatch):
     monkeypatch.setattr("shoal.cli._numpy.find_spec", lambda _: None)
     with pytest.raises(ConfigError, match=rf"^{command} needs numpy - install the worker extra: pip install"):
         import_module(f"shoal.cli.{command}").execute(Namespace())
+
+
+def test_a_classifier_is_corrected_and_judged_by_images_alone(demo_models, tmp_path, monkeypatch, capsys):
+    chromis, nothing = [0.1, 0.8, 0.1], [0.2, 0.2, 0.2]  # by the demo model's classes
+    days = {f"A/202606{day:02}-120000-A.jpg": chromis if day % 2 else nothing for day in range(1, 25)}
+    images = {key: {"class_scores": scores} for key, scores in days.items()}
+    with published_task(tmp_path / "reef", demo_models["v1"], "classify", images) as reef:
+
+        def run(command, *words):
+            return command(monkeypatch, capsys)(reef.pipeline, *map(str, words))[1]
+
+        run(ask_sample, tmp_path / "out", "-n", 24)
+        coco = json.loads((tmp_path / "out/coco.json").read_text(encoding="utf-8"))
+        ids = {one["name"]: one["id"] for one in coco["categories"]}
+        keys = {
+            row[0]: row[1]
+            for row in csv.reader((tmp_path / "out/images.csv").read_text(encoding="utf-8").splitlines()[1:])
+        }
+        found = [  # two individuals in each image of it
+            (image["id"], ids["Chromis chromis"] if days[keys[image["file_name"]]] == chromis else ids["nothing"])
+            for image in coco["images"]
+        ] * 2
+        coco["annotations"] = [
+            {"id": number, "image_id": image, "category_id": category, "bbox": [1 + number, 1, 9, 9]}
+            for number, (image, category) in enumerate(found)
+        ]
+        (tmp_path / "back.json").write_text(json.dumps(coco), encoding="utf-8")
+        assert "24 individuals" in run(ask_labels, tmp_path / "back.json", "--by", "ana")
+        said = run(ask_estimate, "--by", "month")
+        assert "individuals in" not in said
+        assert "images with the taxon in parts of these images" in said
+        [judged] = json.loads(run(ask_evaluate, "--json"))["versions"]
+        [taxon] = [one for one in judged["taxa"] if one["taxon"] == "Chromis chromis"]
+        assert taxon["individuals"]["recall"]["value"] == taxon["individuals"]["precision"]["value"] == 1
+        assert "it classifies images as a whole" in run(ask_evaluate)
+        assert "gives no boxes that could stand at one place" in run(ask_repeats)

@@ -23,7 +23,8 @@ from shoal.evidence.take import take_labels
 from shoal.evidence.told_labels import describe
 from shoal.results.plan_parts import StoredThen
 from shoal.tables.session import open_database
-from show_command import ask_labels, ask_sample
+from show_command import ask_health, ask_labels, ask_repeats, ask_reviewer, ask_sample
+from written_tasks import published_task
 
 TAXA = ("Chromis chromis", "Coris julis", "Diplodus vulgaris")
 
@@ -537,6 +538,25 @@ def test_images_that_no_sample_could_have_drawn_are_in_no_sum(reef, sample, labe
     assert set(found.keys) == keys
     assert (found.frame.images, found.not_drawable) == (len(keys), 66 - len(keys))
     assert {taxon: int(found.images.predicted[taxon].sum()) for taxon in TAXA} == dict(found.frame.predicted)
+    assert "the last sample that was drawn - draw again" in tell_left_out(found, "fish v1")[0]
+    sample(tmp_path / "more", "-n", 66)
+    assert "that anybody labelled - label what was drawn since" in tell_left_out(sampled(reef), "fish v1")[0]
+
+
+def test_where_no_image_has_a_time_each_command_says_that_and_the_way_out(demo_models, tmp_path, monkeypatch, capsys):
+    why = "the answer counts no image, as 2 images have no usable time - say in clock how names tell it: "
+    images = {f"A/{name}.jpg": {"detections": []} for name in "12"}
+    with published_task(tmp_path / "reef", demo_models["v1"], "detect", images) as reef:
+        for ask, *words in (
+            (ask_sample, str(tmp_path / "out")),
+            (ask_reviewer, "--html", str(tmp_path / "page.html"), "--taxon", "Coris julis"),
+        ):
+            with pytest.raises(
+                ConfigError, match=f"^No image can be drawn: {why}python -m shoal clock reef --propose$"
+            ):
+                ask(monkeypatch, capsys)(reef.pipeline, *words)
+        for ask in (ask_health, ask_repeats):
+            assert why in ask(monkeypatch, capsys)(reef.pipeline)[1]
 
 
 def test_the_validator_of_the_field_takes_what_is_handed_out(reef, sample, tmp_path):

@@ -9,6 +9,9 @@ from dataclasses import replace
 import pytest
 
 from field import open_with
+from shoal.airflow.pages.evidence_view import EvidenceView
+from shoal.airflow.pages.explore_form import ExploreForm
+from shoal.airflow.pages.explore_page import explore_page, look
 from shoal.answers import browsed
 from shoal.answers.answer_cache import AnswerCache
 from shoal.answers.browse import bring
@@ -78,8 +81,17 @@ def read(published, export, to, *where):
     return written, {path.name: path for path in written.files}
 
 
+def check_words_of_page(task, run, view):
+    """Of a classifier nothing is said of boxes, and no export is named that holds them."""
+    page = explore_page("reanalyse_reef", run.layout.root, run, view, EvidenceView(None, None)).body.decode()
+    says = [
+        words in page for words in ("detections", "boxes", "coco", "yolo", "Images with it", "never of individuals")
+    ]
+    assert says == [task != "classify"] * 5 + [True]
+
+
 def test_a_page_counts_anew_what_the_answer_tells(of_task, tmp_path):
-    _, published = of_task
+    task, published = of_task
     results, cache = published.pipeline.stores.results, AnswerCache(KeptFiles(tmp_path / "kept", 1024**3))
     told = results.read_json(published.run.summary.named["explore.json"].key)["taxa"]
     answer = cache.open(results, published.run.summary, wait_s=60)
@@ -89,6 +101,7 @@ def test_a_page_counts_anew_what_the_answer_tells(of_task, tmp_path):
             found = read_explored(database, Asked(one["taxon"], ("A",)))
             assert (found.counted, found.images_with) == (one["detections"], one["images_with"])
             assert (list(found.scores), list(found.best_scores)) == (one["scores"], one["best_scores"])
+    check_words_of_page(task, published.run, look(published.run, answer, ExploreForm()))
     cache.close()
     assert sum(one["detections"] for one in told) > 0
 

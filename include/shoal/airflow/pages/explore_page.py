@@ -29,7 +29,7 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import size_text
 from shoal.evidence.answer_evidence import ESTIMATES_FILE
-from shoal.exports.export import BY_MONTH, PACKAGES
+from shoal.exports.export import exports_of
 from shoal.pictures.colours import colours_of
 
 MOST_CHARTS = 4
@@ -96,6 +96,7 @@ def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView, b
     """
     corrected = {one.taxon: one for one in beside.taxa}
     form, dataset, run_key = view.form, run.summary.dataset, run.run_key
+    whole = run.plan.task == CLASSIFY.name
     return page(
         "explore.html",
         f"Explore {dataset}",
@@ -114,8 +115,8 @@ def explore_page(dag_id: str, variant: str, run: StoredRun, view: ExploreView, b
         files=list(_files(dag_id, variant, run)),
         cited=_cited(run),
         named=f"{dataset}/{run_key}",
-        exports=sorted({*BY_MONTH, *PACKAGES}),
-        whole_images=run.plan.task == CLASSIFY.name,
+        exports=exports_of(whole_images=whole),
+        whole_images=whole,
         told=_told(dag_id, variant, run, view) if view.explored else {},
         # Labels correct the answer as a whole, by its own thresholds: beside the numbers of a part they would mislead.
         corrected=corrected if not any((form.camera, form.start, form.end, form.conf)) else {},
@@ -135,6 +136,7 @@ def _told(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> dict[
         [asked.conf] if asked.conf is not None else confs_of(run.plan).get(asked.taxon, ()),
     )
     whole = run.plan.task == CLASSIFY.name
+    scored = "images" if whole else "boxes"
     shown_cameras = [one for one in explored.cameras if one.days][:MOST_CHARTS]
     days = [day for one in shown_cameras for day in one.days]
     first, last = (min(days), max(days)) if days else (date.min, date.min)
@@ -158,7 +160,7 @@ def _told(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> dict[
         "width": width,
         "charts": [draw_camera(one, drawn, is_released=one.camera in released) for one in shown_cameras],
         "more_cameras": len([one for one in explored.cameras if one.days]) - len(shown_cameras),
-        "scores": draw_scores(f"Scores of the boxes of {shown(asked.taxon)}", explored.scores, cuts, colour)
+        "scores": draw_scores(f"Scores of the {scored} of {shown(asked.taxon)}", explored.scores, cuts, colour, scored)
         if sum(explored.scores)
         else None,
         "counted": explored.counted,
@@ -176,7 +178,6 @@ def _told(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> dict[
             for one in view.counts[:MOST_TAXA]
         ],
         "more_taxa": max(0, len(view.counts) - MOST_TAXA),
-        "what": "images" if whole else "detections",
         "zone": run.plan.settings.report.zone,
     }
 

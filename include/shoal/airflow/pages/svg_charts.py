@@ -88,7 +88,7 @@ def draw_series(name: str, bins: Sequence[Bin], colour: str, value_of: str, effo
     return _svg(name, height, parts)
 
 
-def draw_scores(name: str, scores: Sequence[int], cuts: Sequence[float], colour: str) -> Markup:
+def draw_scores(name: str, scores: Sequence[int], cuts: Sequence[float], colour: str, of: str = "boxes") -> Markup:
     """Draw how many boxes have each hundredth of a score, and from where on they count.
 
     Args:
@@ -96,8 +96,9 @@ def draw_scores(name: str, scores: Sequence[int], cuts: Sequence[float], colour:
         scores: Boxes by hundredth, 0 to 1.
         cuts: From which scores they count; several where classes differ.
         colour: Of the bars that count.
+        of: What has a score.
     """
-    plot, step_px = _Plot(TOP, UPPER, _nice(scores), "boxes"), INNER / len(scores)
+    plot, step_px = _Plot(TOP, UPPER, _nice(scores), of), INNER / len(scores)
     first, last = round(min(cuts, default=0) * 100), round(max(cuts, default=0) * 100)
     parts = list(plot.frame())
     for step, count in enumerate(scores):

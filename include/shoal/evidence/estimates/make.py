@@ -7,6 +7,7 @@ from typing import Any
 from shoal.answers.find import StoredRun
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
+from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import counted
 from shoal.evidence.estimates.cells import BY, Cell, estimate_cells
 from shoal.evidence.estimates.frame_days import read_frame_days
@@ -31,6 +32,7 @@ class Estimated:
         taxa: What is known of all images.
         cells: What is known of parts.
         sampled: What it is made of.
+        whole_images: Whether the model classifies images, and counts no individuals.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Estimated:
     taxa: tuple[TaxonEstimate, ...]
     cells: tuple[Cell, ...]
     sampled: Sampled
+    whole_images: bool = False
 
 
 def make_estimate(
@@ -71,7 +74,8 @@ def make_estimate(
         "taxa": [taxon.to_json() for taxon in whole],
         "cells": [cell.to_json() for cell in cells],
     }
-    return Estimated(store_json(database.results, layout, "estimates", value), value, whole, cells, sampled)
+    name = store_json(database.results, layout, "estimates", value)
+    return Estimated(name, value, whole, cells, sampled, whole_images=run.plan.task == CLASSIFY.name)
 
 
 def need_by(by: Sequence[str]) -> None:
@@ -160,9 +164,13 @@ def tell_left_out(sampled: Sampled, model: str) -> list[str]:
     if sampled.of_training:
         said.append(f"not of {counted(sampled.of_training, 'image')} of days that {model} may have learnt from")
     if sampled.not_drawable:
-        said.append(
-            f"not of {counted(sampled.not_drawable, 'image')} that came after the last sample - draw again to have them in"
+        waits = sampled.to_come and set(sampled.designs) - set(sampled.samples)
+        then = (
+            "anybody labelled - label what was drawn since, or draw again, to have them in"
+            if waits
+            else "was drawn - draw again to have them in"
         )
+        said.append(f"not of {counted(sampled.not_drawable, 'image')} that came after the last sample that {then}")
     if _looks_lost(sampled):
         said.append(
             f"people saw none of these taxa in {counted(len(sampled.keys), 'labelled image')}, and the model does: were their "

@@ -3,6 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from shoal.answers.find import StoredRun
 from shoal.compare.comparison import confs_of
 from shoal.contract.layout import DatasetLayout
@@ -39,6 +41,8 @@ def read_scored(
 ) -> tuple[Sampled, Scored]:
     """Read the labelled images of an answer and what it says of each.
 
+    A classifier says whether an image shows a taxon, never how many: people's labels of it are taken for the same.
+
     Raises:
         NoLabelsError: There is none; it says what to do next.
         ConfigError: The answer does not tell which images show people.
@@ -48,7 +52,9 @@ def read_scored(
     keys, images = sampled.keys, sampled.images
     database.set_variable("evidence_keys", list(keys))
     found: dict[str, dict[str, list[ScoredBox]]] = defaultdict(lambda: defaultdict(list))
-    best = "AND position = 0" if run.plan.task == CLASSIFY.name else ""
+    whole_images = run.plan.task == CLASSIFY.name
+    labelled = {taxon: np.minimum(one, 1) if whole_images else one for taxon, one in images.labelled.items()}
+    best = "AND position = 0" if whole_images else ""
     for key, taxon, score, counts, *edges in database.run(_FOUND.format(best=best)).fetchall():
         found[taxon][key].append(ScoredBox(float(score), counts, _edges(edges)))
     drawn: dict[str, dict[str, list[Edges]]] = defaultdict(lambda: defaultdict(list))
@@ -59,12 +65,12 @@ def read_scored(
     scored = {
         taxon: score_taxon(
             [found[taxon][key] for key in keys],
-            images.labelled[taxon],
+            labelled[taxon],
             [drawn[taxon][key] for key in keys],
             lowest.get(taxon, 0.0),
             max(confs.get(taxon, (run.plan.settings.conf,))),
         )
-        for taxon in images.labelled
+        for taxon in labelled
     }
     return sampled, Scored(keys, images.probability, images.camera, images.captured_at, scored)
 

@@ -18,7 +18,7 @@ from shoal.contract.errors import ConfigError, shown
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.contract.stored_json import reading, take
 from shoal.contract.units import utc_text
-from shoal.evidence.frame import view_frame
+from shoal.evidence.frame import view_frame, why_no_frame
 from shoal.evidence.permanent import SQL_MARK, SQL_SMALL_MARK, sql_number
 from shoal.evidence.review.published import Asked, Published, find_published
 from shoal.evidence.stored import read_evidence, store_json, store_lines
@@ -124,7 +124,7 @@ def draw_review(
     people = view_frame(database, run, taxa)
     images = int(database.value("SELECT count(*) FROM frame"))
     if not images:
-        raise ConfigError("No image can be drawn: the answer counts none, or all of them show people")
+        raise ConfigError(why_no_frame(run))
     published = find_published(database, layout, run, wish.asked, images=images, people=people)
     seed = wish.seed or _seed_of(database, run)
     rule = {
