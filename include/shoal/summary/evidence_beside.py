@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import duckdb
+
 from shoal.answers.find import StoredRun
 from shoal.contract.errors import ContractError, NoAnswerError, NoRoomError, one_line
 from shoal.contract.json_bounds import need_readable
@@ -70,7 +72,8 @@ def find_evidence(  # noqa: PLR0917 - what it is made of
             need_readable(name, write_evidence(value))
     except NoAnswerError:
         raise
-    except NoRoomError as err:  # every night would have as little: it would compute a known answer anew, and fail again
+    except (NoRoomError, MemoryError, duckdb.OutOfMemoryException) as err:
+        # Every night would have as little: it would compute a known answer anew, and fail again.
         log.warning("Nothing is told beside the answer's numbers: %s", one_line(err))
         return _nothing(said, err, "the next night with news tries again, `summarize --publish` at once", lasts=True)
     except Exception as err:  # whatever it was, labels that somebody damaged: the answer stands, with every number

@@ -23,7 +23,8 @@ MOST_MINUTES = 14 * 60
 """Greatest offset from UTC in use (Kiribati)."""
 
 _TIME = re.compile(
-    r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?: ?([AP])\.?M\.?)?(?: ?(Z|[+-][\d:]+))?",
+    r"(\d{4})[:\-/.](\d\d)[:\-/.](\d\d)[ T](\d\d):(\d\d):(\d\d)(?:[.,:](\d+))?(?: ?([AP])\.?M\.?)?"
+    r"(?: ?(Z|(?:UTC|GMT)?[+-][\d:]+|UTC|GMT))?",
     re.ASCII | re.IGNORECASE,
 )
 """What stands behind the digits belongs to the time: with words that are not understood there is none."""

@@ -6,14 +6,14 @@ _HEADER_BYTES, _PICTURE_BYTES = 13, 10
 
 
 def is_cut(data: bytes) -> bool:
-    """Whether the bytes end before the trailer."""
+    """Whether the bytes end before the trailer, or are zeros from where a block would begin."""
     try:
         at = _first_block(data)
         while data[at] in (_EXTENSION, _PICTURE):
             at = _behind_block(data, at)
     except IndexError:
         return True
-    return False
+    return data[at] == 0
 
 
 def with_trailer(data: bytes) -> bytes | None:

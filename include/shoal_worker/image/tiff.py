@@ -30,7 +30,8 @@ class Piece:
         size_bytes: Its bytes as stored.
         top: Its first row.
         rows: Its rows.
-        unpacked_bytes: Bytes that it unpacks to.
+        unpacked_bytes: Bytes that its rows unpack to.
+        full_bytes: Those of a strip before the last one, which some writers fill the last one up to.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Piece:
     top: int
     rows: int
     unpacked_bytes: int
+    full_bytes: int
 
     def body(self, data: bytes) -> bytes:
         """Its bytes as stored."""
@@ -103,7 +105,7 @@ def read_stored(lazy: Pillow.Image) -> Stored:
         top = 0 if tiled else number % in_plane * high
         rows = high if tiled else min(high, height - top)
         name = f"{'tile' if tiled else 'strip'} {number}"
-        pieces.append(Piece(name, start, size, top, rows, rows * row_bytes))
+        pieces.append(Piece(name, start, size, top, rows, rows * row_bytes, high * row_bytes))
     colours = {1: (1,), 3: (2,)}.get(samples, ())
     is_plain = (
         set(bits) == {8}

@@ -6,6 +6,8 @@ lost their place (Pillow's decoders hand that over), JPEG has libjpeg's words. W
 
 import io
 import zlib
+from collections.abc import Collection
+from itertools import product
 
 import cv2
 import numpy as np
@@ -91,7 +93,7 @@ def find_damage(data: bytes, stored: Stored, image: Image) -> str | None:
 
 def _wrong_inside(piece: Piece, body: bytes, stored: Stored, image: Image) -> str | None:
     if stored.compression == PACKBITS:
-        return _wrong_packbits(body, piece.unpacked_bytes)
+        return _wrong_packbits(body, {piece.unpacked_bytes, piece.full_bytes})
     if stored.compression == JPEG:
         return jpeg.damage_of(_whole_jpeg(body, stored.jpeg_tables))
     return None if _has_sum_of(piece, body, stored, image) else _wrong_deflate(body, piece.unpacked_bytes)
@@ -126,9 +128,10 @@ def _wrong_deflate(body: bytes, unpacked_bytes: int) -> str | None:
     return None if unpack.eof else "deflated data without an end"
 
 
-def _wrong_packbits(body: bytes, unpacked_bytes: int) -> str | None:
+def _wrong_packbits(body: bytes, sizes: Collection[int]) -> str | None:
     """Unpack a piece as one long row, with three bytes of ours behind: they stand where its runs end."""
-    for runs in (body, body[:-1]):  # the last byte may be there for an even size
+    # What is stored may be filled up to an even size, or with zeros to a multiple of four.
+    for runs, unpacked_bytes in product((body, body[:-1], body.rstrip(b"\0")), sizes):
         try:
             row = Pillow.frombytes("L", (unpacked_bytes + len(_MARK), 1), runs + _MARK_RUN, "packbits", "L")
         except ValueError:

@@ -116,7 +116,7 @@ def test_a_store_by_rclone_is_read_where_pod_security_is_restricted(dav, pipelin
 ASK = """
 import sys
 from shoal.contract.errors import ShoalError
-from shoal.stores.object_store import open_from_env
+from shoal.stores.kinds import open_from_env
 
 for role, bucket, key in zip(*[iter(sys.argv[1:])] * 3):
     try:

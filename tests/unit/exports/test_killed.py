@@ -26,7 +26,7 @@ SCRIPT = """
 import os, pickle, signal, sys
 from shoal.exports import whole_file
 from shoal.exports.on_demand import export_to_folder
-from shoal.stores.object_store import open_store
+from shoal.stores.kinds import open_store
 from shoal.tables.session import open_database
 
 orders, access, bucket = pickle.load(sys.stdin.buffer)

@@ -164,7 +164,7 @@ HANGS = """
 import sys, time
 from shoal.pictures.draw import draw
 from shoal.pictures.drawing import Drawing, PictureLimits
-from shoal.stores.object_store import open_store
+from shoal.stores.kinds import open_store
 from shoal.stores.s3_access import StoreAccess
 
 source = open_store(StoreAccess(sys.argv[1], "key", "secret"), "images")

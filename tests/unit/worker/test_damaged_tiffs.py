@@ -121,6 +121,7 @@ def two_pictures():
     ("whole", "cut"),
     [
         pytest.param(saved(SMOOTH, "GIF"), 1, id="only its trailer"),
+        pytest.param(saved(SMOOTH, "GIF")[:-1] + bytes(3), 1, id="zeros for its trailer"),
         pytest.param(two_pictures(), 1, id="the trailer of two pictures"),
         pytest.param(two_pictures(), 3000, id="in its second picture"),
     ],

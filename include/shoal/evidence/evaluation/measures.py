@@ -135,7 +135,7 @@ def difference(name: str, first: Sums, second: Sums) -> Measured:
     if images < FEWEST:
         return Measured(value, None, None, images)
     reach = students_quantile(max(images - 1, 9)) * sqrt(jackknife(apart, both))
-    least, most = _undrawn(apart, both, _missed_by_one(first, second))
+    least, most = _undrawn(apart, both, _done_by_one(first, second))
     return Measured(value, min(value - reach, least), max(value + reach, most), images)
 
 
@@ -168,20 +168,28 @@ class _Error:
 
 
 def _errors(name: str, sums: Sums) -> Iterator[_Error]:
-    """Give what a version may do wrong: miss in any image, make up in one in which it finds something."""
+    """Give what a version may do wrong: miss in any image, make up in one in which it finds something, or for a bias in any.
+
+    A bias of a taxon that is found nowhere were else known to the last box.
+    """
     _, made_up, missed = sums.rows.T
     if name != "precision":
         yield _Error(missed, _heaviest(sums, np.ones(len(missed), dtype=bool)), np.array([0.0, 0.0, 1.0]))
-    if name != "recall" and (finds := sums.rows[:, :2].sum(axis=1) > 0).any():
+    finds = sums.rows[:, :2].sum(axis=1) > 0
+    if name == "bias" and not finds.any():
+        finds = np.ones(len(made_up), dtype=bool)
+    if name != "recall" and finds.any():
         yield _Error(made_up, _heaviest(sums, finds), np.array([0.0, 1.0, 0.0]))
 
 
-def _missed_by_one(first: Sums, second: Sums) -> Iterator[_Error]:
-    """Give what one of two versions may miss that the other one finds."""
-    more = first.rows[:, 2] - second.rows[:, 2]
-    heaviest = _heaviest(first, np.ones(len(more), dtype=bool))
-    yield _Error(np.maximum(more, 0), heaviest, np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0]))
-    yield _Error(np.maximum(-more, 0), heaviest, np.array([1.0, 0.0, 0.0, 0.0, 0.0, 1.0]))
+def _done_by_one(first: Sums, second: Sums) -> Iterator[_Error]:
+    """Give what one of two versions may miss that the other one finds, and what one alone may make up."""
+    _, made_up, missed = (first.rows - second.rows).T
+    heaviest = _heaviest(first, np.ones(len(missed), dtype=bool))
+    yield _Error(np.maximum(missed, 0), heaviest, np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0]))
+    yield _Error(np.maximum(-missed, 0), heaviest, np.array([1.0, 0.0, 0.0, 0.0, 0.0, 1.0]))
+    yield _Error(np.maximum(made_up, 0), heaviest, np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0]))
+    yield _Error(np.maximum(-made_up, 0), heaviest, np.array([0.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
 
 
 def _heaviest(sums: Sums, which: NDArray[np.bool_]) -> float:
