@@ -94,13 +94,15 @@ def _images(plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
 
 
 def _by_whom(plan: StoredPlan, summary: StoredSummary) -> str:
-    """Name the release, and of how many images it is not: others may have looked at those of earlier runs."""
+    """Name the releases; where a run tells its own alone, of how many images it is not: others may have looked at those."""
+    if named := summary.run.get("examined_with"):
+        return f"{SOFTWARE} {', '.join(named)}"
     if plan.of_run:
         return f"{SOFTWARE} in run {plan.dataset}/{plan.of_run}"
-    releases, reused = _releases(summary), summary.balance.get("reused", 0)
+    own, reused = ", ".join(summary.run.get("worker_versions") or ()), summary.balance.get("reused", 0)
     if not reused:
-        return f"{SOFTWARE} {releases or '(release unknown)'}"
-    return f"{f'{SOFTWARE} {releases}'.rstrip()}, {reused} of them in earlier runs"
+        return f"{SOFTWARE} {own or '(release unknown)'}"
+    return f"{f'{SOFTWARE} {own}'.rstrip()}, {reused} of them in earlier runs"
 
 
 def _model(plan: StoredPlan) -> Iterator[str]:

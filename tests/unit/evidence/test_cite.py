@@ -41,11 +41,12 @@ def test_the_methods_say_what_was_looked_at_how_and_what_counts(reef):
     ],
 )  # fmt: skip
 def test_no_release_is_said_to_have_looked_at_images_of_others(reef, of_run, reused, versions, by_whom):
+    """As summaries of earlier releases tell, which name those of a run's own rows alone."""
     summary = reef.run.summary
     summary = replace(
         summary,
         balance={**summary.balance, "reused": reused},
-        run={**summary.run, "worker_versions": versions},
+        run={**summary.run, "worker_versions": versions, "examined_with": None},
     )
     run = replace(reef.run, plan=replace(reef.run.plan, of_run=of_run), summary=summary)
     assert cite(run).methods[0].endswith(f"were examined with {by_whom}")

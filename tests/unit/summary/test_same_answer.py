@@ -154,7 +154,7 @@ def test_a_paper_names_the_releases_that_made_the_rows_whichever_night_it_cites(
     # A summary of an earlier release tells of its own rows alone.
     told = {name: said for name, said in run.summary.run.items() if name != "examined_with"}
     earlier = replace(run, summary=replace(run.summary, run={**told, "worker_versions": ["0.2.0"]}))
-    assert "Shoal (release unknown)" in cite(earlier).methods[0]
+    assert "were examined with Shoal 0.2.0, 13 of them in earlier runs." in cite(earlier).methods[0]
 
 
 CHANGED = {
