@@ -11,14 +11,14 @@ from pipeline import few_of
 from played_once import play_once
 from shoal import LOADED_AT
 from shoal.answers.find import find_run
-from shoal.contract.errors import ContractError
+from shoal.contract.errors import ContractError, NoRoomError, StoreError
 from shoal.evidence.cite import cite
 from shoal.exports import loaded_code
 from shoal.results import compaction
 from shoal.results.ledger import find_sources
 from shoal.results.plan_parts import ComparedWith, StoredThen
 from shoal.results.read_plan import read_plan
-from shoal.summary import same_answer, summarize
+from shoal.summary import evidence_beside, same_answer, summarize
 from shoal.summary.known_months import hash_rules
 from shoal.summary.same_answer import AnswerInputs, read_inputs
 from shoal.tables.session import open_database
@@ -101,6 +101,27 @@ def test_a_night_after_an_idle_one_is_idle_too(answered, computed_since):
     third = [night(answered), night(answered)][-1]
     assert len(computed_since) == 1
     assert third.not_current_because is None
+
+
+@pytest.mark.parametrize(
+    ("err", "computes"),
+    [
+        pytest.param(NoRoomError("512 MiB were not enough"), 0, id="want of memory: every night has as little"),
+        pytest.param(StoreError("InternalError"), 1, id="the store failed: tonight it may not"),
+    ],
+)
+def test_what_could_not_be_found_beside_the_answer_is_looked_for_again_where_that_may_help(
+    few_images, computed, monkeypatch, err, computes
+):
+    def fail(*_):
+        raise err
+
+    monkeypatch.setattr(evidence_beside, "is_told", lambda *_: True)
+    monkeypatch.setattr(evidence_beside, "read_evidence", fail)
+    first = night(few_images)
+    assert type(err).__name__ in first.summary["run"]["exports"]["evidence"]["failed"]
+    night(few_images)
+    assert len(computed) == 1 + computes
 
 
 def test_what_an_idle_night_tells_is_what_computing_tells(few_images, computed, monkeypatch):
