@@ -173,6 +173,18 @@ def test_no_version_is_better_by_images_alone_that_were_drawn_because_it_saw_som
     assert equal.high < 0 < unequal.high
 
 
+def test_what_nobody_made_up_in_images_drawn_may_be_in_others():
+    """Of 300 images with a taxon in 55: found in none, or in all by one version and in 43 by the other."""
+    there = np.r_[np.ones(55), np.zeros(245)]
+    nowhere = measure("bias", sums_of(0 * there, 0 * there, there))
+    assert (nowhere.value, nowhere.low) == (-1, -1)
+    assert nowhere.high > -0.95
+    some = there * (np.arange(300) >= 12)
+    change = difference("precision", sums_of(there, 0 * there, 0 * there), sums_of(some, 0 * there, there - some))
+    assert change.value == 0
+    assert change.low < -0.01 < 0.01 < change.high
+
+
 def test_pairs_tell_more_than_two_intervals_apart():
     random = np.random.default_rng(3)
     there = random.random(400) < 0.5
