@@ -21,6 +21,7 @@ from shoal.evidence.health import found
 from shoal.evidence.repeats.decisions import read_decisions
 from shoal.settings.results_place import ResultsPlace
 from troubled_reef import SETTINGS, images, night, write
+from waiting import wait_until
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -72,7 +73,9 @@ def check_unreadable(pages, pipeline, here, done):
     kept = pipeline.stores.results.read_bytes(file.key)
     pipeline.stores.results.delete([file.key])
     beside, explored = pages.get(here), pages.get(here.replace("/evidence/", "/explore/"))
-    dataset = pages.get(f"/dataset/{here.split('/')[2]}")
+    # The page of a dataset knows a new answer within ten seconds.
+    page, run_key = f"/dataset/{here.split('/')[2]}", here.rpartition("/")[2]
+    dataset = wait_until(lambda: found if run_key in (found := pages.get(page)).body else None, what="the new answer")
     pipeline.stores.results.write_bytes(file.key, kept, "application/json")
     assert (beside.status, explored.status, dataset.status) == (200, 200, 200)
     assert re.search(r"Not shown: [^<]*findings", dataset.body)

@@ -8,7 +8,8 @@ from shoal.airflow.pages.evidence_view import see_files
 from shoal.airflow.pages.looking import open_run
 from shoal.contract.errors import ShoalError, one_line, shown
 from shoal.contract.stored_json import reading
-from shoal.evidence.answer_evidence import FINDINGS_FILE, health_of
+from shoal.evidence.answer_evidence import FINDINGS_FILE, count_health, health_of
+from shoal.evidence.health.again import lasts
 from shoal.exports.report.troubles import name_of
 from shoal.history.overview import AnswerFacts
 
@@ -54,11 +55,6 @@ def _tell(findings: Mapping[str, Any]) -> Health:
     found = health_of(findings)
     told = sorted(findings["health"], key=lambda one: (one["from"], one["camera"]), reverse=True)
     lines = [
-        f"{shown(one['camera'], 80) or '(no name)'}: {name_of(one)} since {one['from']}" for one in told if _lasts(one)
+        f"{shown(one['camera'], 80) or '(no name)'}: {name_of(one)} since {one['from']}" for one in told if lasts(one)
     ]
-    return Health(len(found), sum(map(_lasts, found)), tuple(lines[:MOST_LINES]))
-
-
-def _lasts(one: Mapping[str, Any]) -> bool:
-    """A clock that leaps has no end that anybody could see."""
-    return one["to"] is None and one["trouble"] != "clock"
+    return Health(count_health(findings), sum(map(lasts, found)), tuple(lines[:MOST_LINES]))
