@@ -5,13 +5,14 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from drawn_scenes import drawn
 from hostile_answer import HostileAnswer, hostile_answer
 from pipeline import Pipeline, few_of, make_pipeline
+from played_once import Played
 from shoal.embedded.processes.rclone import embedded_store
 from shoal.embedded.samples.bad_files import BadFile, bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
@@ -123,6 +124,13 @@ def few_images(empty_bucket: Pipeline, scenes: tuple[Scene, ...]) -> Pipeline:
     """A dataset with twelve daylight scenes, six of each camera."""
     empty_bucket.put_scenes(few_of(scenes))
     return empty_bucket
+
+
+@pytest.fixture
+def answered(played: Played[Any], tmp_path: Path) -> Iterator[Pipeline]:
+    """What a module has `played`, copied: the test's own."""
+    with played.copy(tmp_path) as pipeline:
+        yield pipeline
 
 
 @pytest.fixture(scope="session")

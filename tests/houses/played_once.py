@@ -1,14 +1,15 @@
 """What the tests of a module begin with, played once and copied for each: a run costs seconds of a processor, a copy a tenth of one."""
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from pipeline import Pipeline, make_pipeline
+from pipeline import Pipeline, few_of, make_pipeline
 from shoal.embedded.processes.rclone import embedded_store
+from shoal.embedded.samples.scenes import Scene
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import open_stores
 
@@ -53,3 +54,15 @@ def play_once(folder: Path, models: Mapping[str, bytes], play: Callable[[Pipelin
         pipeline = make_pipeline(access, dict(models), folder, **settings)
         told = play(pipeline)
     return Played(data, pipeline.dataset, told)
+
+
+def play_few(
+    folder: Path, models: Mapping[str, bytes], scenes: Iterable[Scene], play: Callable[[Pipeline], T]
+) -> Played[T]:
+    """Play what a module's tests have in common over twelve images."""
+
+    def put_and_play(pipeline: Pipeline) -> T:
+        pipeline.put_scenes(few_of(scenes))
+        return play(pipeline)
+
+    return play_once(folder, models, put_and_play)

@@ -6,8 +6,8 @@ from html import unescape
 
 import pytest
 
-from pipeline import beside_report, few_of, run_worker, worker_command, worker_environment
-from played_once import play_once
+from pipeline import beside_report, run_worker, worker_command, worker_environment
+from played_once import play_few
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Reason
 from shoal.history.facts import read_facts
@@ -22,19 +22,7 @@ from shoal.tables.session import open_database
 @pytest.fixture(scope="module")
 def played(demo_models, scenes, tmp_path_factory):
     """A dataset of twelve images that a run has looked at, which is its answer."""
-
-    def play(pipeline):
-        pipeline.put_scenes(few_of(scenes))
-        return pipeline.run()
-
-    return play_once(tmp_path_factory.mktemp("answered"), demo_models, play)
-
-
-@pytest.fixture
-def answered(played, tmp_path):
-    """That dataset, the test's own."""
-    with played.copy(tmp_path) as pipeline:
-        yield pipeline
+    return play_few(tmp_path_factory.mktemp("answered"), demo_models, scenes, lambda pipeline: pipeline.run())
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ import pytest
 from airflow.sdk.exceptions import TaskDeferred
 
 from dataset_settings import dataset_settings
-from pipeline import few_of
-from played_once import play_once
+from played_once import play_few
 from shard_attempts import airflow_connection
 from shoal.airflow.assets import answer_asset, answer_outlets, describe_answer, emit_answer, is_news
 from shoal.airflow.lineage_facts import find_lineage
@@ -49,19 +48,9 @@ def values(samples):
 @pytest.fixture(scope="module")
 def played(demo_models, scenes, tmp_path_factory):
     """A dataset of twelve images, a first night and one without news."""
-
-    def play(pipeline):
-        pipeline.put_scenes(few_of(scenes))
-        return [night(pipeline), night(pipeline)]
-
-    return play_once(tmp_path_factory.mktemp("nights"), demo_models, play)
-
-
-@pytest.fixture
-def answered(played, tmp_path):
-    """That dataset, the test's own."""
-    with played.copy(tmp_path) as pipeline:
-        yield pipeline
+    return play_few(
+        tmp_path_factory.mktemp("nights"), demo_models, scenes, lambda pipeline: [night(pipeline), night(pipeline)]
+    )
 
 
 @pytest.fixture

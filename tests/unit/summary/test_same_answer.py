@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline import few_of
-from played_once import play_once
+from played_once import play_few
 from shoal import LOADED_AT
 from shoal.answers.find import find_run
 from shoal.contract.errors import ContractError, NoRoomError, StoreError
@@ -52,19 +51,7 @@ def night(pipeline, **params):
 @pytest.fixture(scope="module")
 def played(demo_models, scenes, tmp_path_factory):
     """A dataset of twelve images whose first night is over."""
-
-    def play(pipeline):
-        pipeline.put_scenes(few_of(scenes))
-        return night(pipeline)
-
-    return play_once(tmp_path_factory.mktemp("answered"), demo_models, play)
-
-
-@pytest.fixture
-def answered(played, tmp_path):
-    """That dataset, the test's own."""
-    with played.copy(tmp_path) as pipeline:
-        yield pipeline
+    return play_few(tmp_path_factory.mktemp("answered"), demo_models, scenes, night)
 
 
 @pytest.fixture
