@@ -80,7 +80,8 @@ def sidecar(access: StoreAccess, bucket: str, folder: Path) -> tuple[str, str, d
 
     def moved(text: str) -> str:
         moves = {IMAGES: f"{folder}/images", CA_FOLDER: str(folder), "/dev/termination-log": f"{folder}/last-words"}
-        for place, here in {**moves, "/tmp/said": f"{folder}/said"}.items():  # noqa: S108 - the pod's own
+        moves |= {f"/tmp/{name}": f"{folder}/{name}" for name in ("said", "saying")}  # noqa: S108 - the pod's own
+        for place, here in moves.items():
             text = text.replace(place, here)
         return text
 

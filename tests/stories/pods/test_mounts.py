@@ -111,9 +111,8 @@ def _note_start(started, run_key, core, namespace):
 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_mount_that_shows_nothing_is_named_within_a_minute(told, failure):
-    assert re.search(
-        rf"The sidecar could not mount the bucket \(.*({FAILURES[failure]}).*\) - check", told[failure].words
-    )
+    words = told[failure].words
+    assert re.search(rf"The sidecar could not mount the bucket \(.*({FAILURES[failure]}).*\) - check", words), words
     assert told[failure].after_s < TOLD_S
 
 

@@ -127,7 +127,8 @@ def _mount_script(remote: RcloneRemote) -> str:
 def _ask_store(remote: RcloneRemote) -> str:
     """Ask what lies below one key until the store answers: one request, where a mount lists a directory before it can fail.
 
-    That there is nothing is the answer of a store that works. Any other one is the container's last word.
+    That there is nothing is the answer of a store that works. Any other one is the container's last word, also where a later
+    request got none: a busy node gives rclone too little time as easily as a store does, and what the store said helps more.
     """
     options = _words({"--no-traverse": "", "--count": "1", "--retries": "1", "--low-level-retries": "1"})
     ask = f'timeout {ANSWER_S} rclone cat "{remote.path}/$SHOAL_PROBE_KEY" {_store_options(remote)} {options}'
@@ -136,7 +137,8 @@ def _ask_store(remote: RcloneRemote) -> str:
     # once may come too late for the kubelet, which takes the file first.
     return (
         f"trap 'exit 143' TERM; until=$(($(date +%s) + {STORE_ANSWERS_S})); "
-        f"while {ask} >/dev/null 2>/tmp/said & ! wait $!; do "
+        f"while {ask} >/dev/null 2>/tmp/saying & ! wait $!; do "
+        "[ ! -s /tmp/saying ] || mv /tmp/saying /tmp/said; "
         f'[ "$(date +%s)" -lt "$until" ] || {{ {{ [ -s /tmp/said ] && tail -n 1 /tmp/said || echo "{silence}"; }} | '
         "tee /dev/termination-log; exit 1; }; "
         "sleep 1; done;"
