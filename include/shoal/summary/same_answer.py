@@ -23,7 +23,7 @@ from shoal.evidence.answer_evidence import numpy_release
 from shoal.evidence.said import Said
 from shoal.exports.export import find_export
 from shoal.exports.loaded_code import LOADED_CODE, is_code_as_loaded, release
-from shoal.exports.report.page import shown_of_run
+from shoal.exports.report.told import shown_of_run
 from shoal.exports.write import of_wheels
 from shoal.results.answer import read_current
 from shoal.results.compared_with import find_compared

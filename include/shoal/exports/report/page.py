@@ -9,12 +9,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from shoal.answers.where import Where
-from shoal.contract.hashing import canonical_sha256
-from shoal.contract.rows import FATES
 from shoal.contract.tasks.classify import CLASSIFY
-from shoal.contract.units import utc_text
 from shoal.evidence.estimates.told import ToldTaxon, tell_taxa
-from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.explore import read_explore
 from shoal.exports.export import Answer, Compared, Written
 from shoal.exports.report.comparison import ComparisonText, ask_pictures, with_pictures
@@ -32,13 +28,10 @@ from shoal.exports.report.script_data import (
     spans_days,
     within_script,
 )
+from shoal.exports.report.told import told_of_plan, told_of_result, told_of_run
 from shoal.exports.report.troubles import ask_troubles, pictured, tell_more, tell_repeats, tell_troubles
-from shoal.exports.report.verdict import say_verdict
 from shoal.exports.table_file import SPREADSHEET
-from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
-from shoal.settings.deployments import Deployment
-from shoal.settings.moments import in_utc
 from shoal.tables.session import Database
 
 _UNDATED = "SELECT clock_flag AS flag, count(*)::BIGINT AS images FROM images WHERE use = 'undated' GROUP BY 1 ORDER BY 2 DESC, 1"
@@ -65,89 +58,96 @@ class Report:
         """Write report.html."""
         database.run_file("left_out")
         explore = answer.explore or read_explore(database, answer.plan, answer.result)
-        whole_images = answer.plan.task == CLASSIFY.name
-        events = event_data(
-            {"series": []} if whole_images else answer.result, explore
-        )  # of a classifier MaxN tells nothing
-        data = {**script_data(explore, whole_images=whole_images), "events": events}
-        looks = looks_of([taxon["taxon"] for taxon in explore["taxa"]])
-        asked = choose_pictures(explore, {name: look["colour"] for name, look in looks.items()})
-        compared = answer.compared
-        differed = ask_pictures(compared.found.differed[:MOST_DIFFERING]) if compared and compared.found else []
-        of_troubles = ask_troubles(database, answer.evidence)
-        drawn = draw_pictures([*differed, *asked, *of_troubles], answer.draw)
-        pictures = drawn[len(differed) : len(differed) + len(asked)]
-        troubles = tell_troubles(answer.evidence, drawn[len(differed) + len(asked) :])
-        side_by_side = compare_text(compared, drawn[: len(differed)])
-        run = shown_of_run(answer.run)
-        first, second = say_verdict(answer.result, run)
-        pages = Pages.of(answer.plan)
         html = (
             environment()
             .get_template("report.html.j2")
             .render(
-                **_first_told(explore),
-                description=answer.plan.settings.description,
-                narrowed=describe_narrowing(answer.plan, answer.result),
-                full_scope=answer.plan.scope.full,
-                is_trial=not answer.plan.may_become_current,
-                result=answer.result,
-                cited=answer.plan.cited,
-                cited_then=answer.plan.cite_then,
-                drops_below=answer.plan.drops_below,
-                task=answer.result.get("task"),
-                models=answer.plan.models,
-                then=answer.result.get("then"),
-                first_classes=answer.result.get("first_classes"),
-                whole_images=whole_images,
-                covered=answer.result.get("covered"),
-                without_mask=any(one["without_mask"] for one in answer.result.get("covered", ())),
-                verdict=(first, second),
-                explore=explore,
-                events=events,
-                looks=looks,
-                drawn=group_pictures(pictures),
-                undrawn=common_reason(pictures),
-                failed_drawn=[one for one in pictures if one.kind == "failed" and one.source],
-                data=Markup(within_script(data)),  # noqa: S704 - nothing in it ends the element
-                scripts=[
-                    Markup(text)  # noqa: S704 - our own files
-                    for text in (*SCRIPTS, *(COMPARISON_SCRIPTS[-1:] if side_by_side and side_by_side.data else ()))
-                ],
-                compared_with=compared,
-                compared=side_by_side,
-                policy=POLICY,
-                pages=pages,
-                first_shown=FIRST_SHOWN,
-                by_day=spans_days(explore),
-                stays=describe_stays(answer.plan.settings, answer.result),
-                result_sha256=canonical_sha256(answer.result),
-                run=run,
-                unread=describe_unread(answer.run["balance"]),
-                undated=database.records(_UNDATED),
-                unusable=database.records("SELECT cause, images FROM unusable"),
-                unexamined=database.records("SELECT reason, images, first_key, words FROM unexamined"),
-                causes=CAUSES,
-                released=any(stay.is_released for stay in answer.plan.settings.deployments),
-                series_files=sorted(
-                    name for name in answer.files if name.startswith("counts-") and not name.endswith(SPREADSHEET)
-                ),
-                beside=sorted(answer.files),
-                spreadsheets=sorted(name for name in answer.files if name.endswith(SPREADSHEET)),
-                asides=describe_asides(answer.result),
-                evidence=answer.evidence,
-                estimated=_estimated(answer),
-                troubles=troubles,
-                more_troubles=tell_more(
-                    answer.evidence.findings if answer.evidence else None, answer.result["dataset"]
-                ),
-                pictured=list(pictured(troubles)),
-                repeats=tell_repeats(answer.result, answer.evidence.findings if answer.evidence else None),
+                **told_of_plan(answer.plan, answer.result),
+                **told_of_result(answer.result),
+                **told_of_run(answer.run, answer.result),
+                **_charted(answer, explore),
+                **_pictured(database, answer, explore),
+                **_left_out(database),
+                **_beside(answer),
             )
         )
         path = to / "report.html"
         path.write_text(html, encoding="utf-8")
         return Written((path,))
+
+
+def _charted(answer: Answer, explore: Mapping[str, Any]) -> dict[str, Any]:
+    """Gather what charts and tables are drawn of."""
+    whole_images = answer.plan.task == CLASSIFY.name
+    # Of a classifier MaxN tells nothing.
+    events = event_data({"series": []} if whole_images else answer.result, explore)
+    data = {**script_data(explore, whole_images=whole_images), "events": events}
+    return {
+        "explore": explore,
+        "whole_images": whole_images,
+        "events": events,
+        "data": Markup(within_script(data)),  # noqa: S704 - nothing in it ends the element
+        "looks": _looks(explore),
+        "causes": CAUSES,
+        "first_shown": FIRST_SHOWN,
+        "by_day": spans_days(explore),
+        "pages": Pages.of(answer.plan),
+        "policy": POLICY,
+        **_first_told(explore),
+    }
+
+
+def _pictured(database: Database, answer: Answer, explore: Mapping[str, Any]) -> dict[str, Any]:
+    """Draw all pictures at once, and gather what they stand beside."""
+    compared, evidence = answer.compared, answer.evidence
+    differed = ask_pictures(compared.found.differed[:MOST_DIFFERING]) if compared and compared.found else []
+    asked = choose_pictures(explore, {name: look["colour"] for name, look in _looks(explore).items()})
+    drawn = draw_pictures([*differed, *asked, *ask_troubles(database, evidence)], answer.draw)
+    to_asked, to_troubles = len(differed), len(differed) + len(asked)
+    pictures = drawn[to_asked:to_troubles]
+    troubles = tell_troubles(evidence, drawn[to_troubles:])
+    side_by_side = compare_text(compared, drawn[:to_asked])
+    scripts = (*SCRIPTS, *(COMPARISON_SCRIPTS[-1:] if side_by_side and side_by_side.data else ()))
+    findings = evidence.findings if evidence else None
+    return {
+        "drawn": group_pictures(pictures),
+        "undrawn": common_reason(pictures),
+        "failed_drawn": [one for one in pictures if one.kind == "failed" and one.source],
+        "compared_with": compared,
+        "compared": side_by_side,
+        "scripts": [Markup(text) for text in scripts],  # noqa: S704 - our own files
+        "evidence": evidence,
+        "estimated": _estimated(answer),
+        "troubles": troubles,
+        "more_troubles": tell_more(findings, answer.result["dataset"]),
+        "pictured": list(pictured(troubles)),
+        "repeats": tell_repeats(answer.result, findings),
+    }
+
+
+def _left_out(database: Database) -> dict[str, Any]:
+    """Read what is in no number, and why."""
+    return {
+        "undated": database.records(_UNDATED),
+        "unusable": database.records("SELECT cause, images FROM unusable"),
+        "unexamined": database.records("SELECT reason, images, first_key, words FROM unexamined"),
+    }
+
+
+def _beside(answer: Answer) -> dict[str, list[str]]:
+    """Name the files that the report links to."""
+    spreadsheets = sorted(name for name in answer.files if name.endswith(SPREADSHEET))
+    return {
+        "beside": sorted(answer.files),
+        "spreadsheets": spreadsheets,
+        "series_files": sorted(
+            name for name in answer.files if name.startswith("counts-") and name not in spreadsheets
+        ),
+    }
+
+
+def _looks(explore: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return looks_of([taxon["taxon"] for taxon in explore["taxa"]])
 
 
 def _estimated(answer: Answer) -> dict[str, ToldTaxon]:
@@ -171,67 +171,6 @@ def compare_text(compared: Compared | None, pictures: Sequence[Picture]) -> Comp
         return None
     found = replace(compared.found, differed=compared.found.differed[: len(pictures)])
     return with_pictures(ComparisonText(found), pictures)
-
-
-def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
-    """Take what the report tells of a run beside its result: what is to be warned of, nothing of its time, name or share.
-
-    Runs with the same of it and with the same result have the same report.
-    """
-    balance = run["balance"]
-    judged = ("reused", "processed", "failed")
-    fates = {
-        "examined": sum(balance[fate] for fate in judged),
-        **{fate: balance[fate] for fate in FATES if fate not in judged},
-    }
-    return {
-        "listed": balance["listed"],
-        "fates": fates,
-        "silent": run["silent"],
-        "odd": run["clock"]["odd"] if run["clock"] else [],
-        "stopped_shards": run["stopped_shards"],
-        "unreadable": run["unreadable"],
-        "removed": run["removed_since_previous"] or 0,
-    }
-
-
-def describe_stays(dataset: Dataset, result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Join what each deployment gave with what the dataset file says of it; images outside all of them have their own line."""
-    stays = {(stay.camera, stay.name): stay for stay in dataset.deployments}
-    outside = {found["camera"] for found in result["deployments"] if found["deployment"] is None}
-    return [
-        {**found, **_said(stays.get((found["camera"], found["deployment"]))), "outside": found["camera"] in outside}
-        for found in result["deployments"]
-    ]
-
-
-def _said(stay: Deployment | None) -> dict[str, str]:
-    start, end = (moment and utc_text(in_utc(moment)) for moment in ((stay.start, stay.end) if stay else (None, None)))
-    return {
-        "start": start or "",
-        "end": end or "",
-        "capture_method": (stay and stay.capture_method) or "",
-        "correction": stay.correction if stay else "",
-    }
-
-
-def describe_narrowing(plan: StoredPlan, result: Mapping[str, Any]) -> list[str]:
-    """Say in words what the person who started the run made other than the dataset file has it."""
-    params, scope = plan.params, plan.scope
-    words = []
-    if params.prefix:
-        words.append(f"only images whose keys begin with {scope.prefix}")
-    if params.limit is not None:
-        words.append(f"only the first {params.limit} images of the listing")
-    if scope.window_start:
-        words.append(f"only images captured at {scope.window_start} or later")
-    if scope.window_end:
-        words.append(f"only images captured before {scope.window_end}")
-    if params.conf is not None:
-        words.append(f"detections from confidence {result['conf']} on, for every species")
-    if params.model_version is not None:
-        words.append(f"model version {params.model_version}")
-    return words
 
 
 REPORT = Report()

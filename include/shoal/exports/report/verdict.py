@@ -26,7 +26,7 @@ def say_verdict(result: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[str,
 
     Args:
         result: The summary's result.
-        run: What the report tells of the run, see `page.shown_of_run`.
+        run: What the report tells of the run, see `told.shown_of_run`.
     """
     fates, balance = run["fates"], result["balance"]
     left = [f"{fates[fate]:,} {words}" for fate, words in _FATES.items() if fates[fate]]
