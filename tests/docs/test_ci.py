@@ -67,7 +67,9 @@ def test_the_table_speaks_of_files_that_are_there():
 
 
 def test_the_longest_is_dealt_first_and_the_shortest_fills_up():
-    files = {f"tests/test_{letter}.py": seconds for letter, seconds in zip("abcdefg", (9, 7, 5, 4, 4, 3, 1), strict=True)}
+    files = {
+        f"tests/test_{letter}.py": seconds for letter, seconds in zip("abcdefg", (9, 7, 5, 4, 4, 3, 1), strict=True)
+    }
     record = {**files, ci.LINT: 1.0}
     lanes = ci.deal(files, record)
     assert sorted(sum(files[file] for file in lane) for lane in lanes) == [8, 8, 8, 9]

@@ -114,7 +114,7 @@ class _Watch(threading.Thread):
     def _tell_progress(self) -> None:
         with suppress(ShoalError):  # it is no more than told
             stores = open_stores(load_dataset(self._embedded.dataset_file), lambda _: self._embedded.access)
-            progress = find_progress(stores)
+            progress = find_progress(stores, workers=1)  # `run_dag` runs one task at a time
             if progress is not None and progress.left and progress.images_per_s:
                 say("infer", progress.describe())
 

@@ -15,7 +15,6 @@ from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
 from shoal.contract.errors import shown
 from shoal.contract.units import utc_text
-from shoal.evidence.frame import tell_undated
 from shoal.evidence.health.again import lasts
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def execute(arguments: Namespace) -> int:
     need_numpy("health")
     from shoal.answers.find import find_run  # noqa: PLC0415 - other commands do not need them
     from shoal.answers.views import view_answer  # noqa: PLC0415
-    from shoal.evidence.health.found import find_health  # noqa: PLC0415
+    from shoal.evidence.health.found import find_health, why_none  # noqa: PLC0415
     from shoal.tables.session import open_database  # noqa: PLC0415
 
     dataset = find_dataset(arguments.dataset)
@@ -47,14 +46,14 @@ def execute(arguments: Namespace) -> int:
         told = [finding.to_json() for finding in findings]
         print_json({"dataset": dataset.name, "run_key": run.run_key, "findings": told})
     else:
-        tell(*_describe(findings, run))
+        tell(*_describe(findings, run, why_none(run.summary.dataset, run.summary.uses)))
     return 0
 
 
-def _describe(findings: "Sequence[Finding]", run: "StoredRun") -> Iterator[str]:
+def _describe(findings: "Sequence[Finding]", run: "StoredRun", nothing: str) -> Iterator[str]:
     yield f"answer of run {run.run_key}; findings, no filter: no image and no number is left out because of one"
     if not findings:
-        yield f"nothing found: {tell_undated(run) or 'a camera with less than ten days of images cannot show much'}"
+        yield f"nothing found: {nothing}"
         return
     header = ["camera", "deployment", "trouble", "from", "to", "size"]
     yield lay_out(header, [_row(finding) for finding in findings])

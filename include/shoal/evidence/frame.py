@@ -66,12 +66,22 @@ def view_frame(database: Database, run: StoredRun, taxa: Mapping[str, Taxon]) ->
 
 def tell_undated(run: StoredRun) -> str:
     """Say that an answer counts no image since none has a time, and what to do; empty where that is not so."""
-    undated = run.summary.uses["undated"]
-    if run.summary.uses["used"] or not undated:
+    return say_undated(run.summary.dataset, run.summary.uses)
+
+
+def say_undated(dataset: str, uses: Mapping[str, int]) -> str:
+    """Say it of a summary's second balance.
+
+    Args:
+        dataset: Its name.
+        uses: Examined images by use.
+    """
+    undated = uses["undated"]
+    if uses["used"] or not undated:
         return ""
     return (
         f"the answer counts no image, as {counted(undated, 'image')} {'has' if undated == 1 else 'have'} no usable time - say in "
-        f"clock how names tell it: python -m shoal clock {run.summary.dataset} --propose"
+        f"clock how names tell it: python -m shoal clock {dataset} --propose"
     )
 
 

@@ -170,6 +170,11 @@ def read_standing(stores: Stores, dataset: Dataset) -> Standing:
 
 def _read_under_way(stores: Stores) -> FirstRun | None:
     """See whether the latest run is at work, or waits, beside what is there already."""
+    seen = _see_under_way(stores)
+    return seen and _told(*seen)
+
+
+def _see_under_way(stores: Stores) -> tuple[RunFacts, Diagnosis] | None:
     runs = list_run_folders(stores.results, stores.layout)
     if not runs:
         return None
@@ -178,7 +183,7 @@ def _read_under_way(stores: Stores) -> FirstRun | None:
         return None
     facts = see_run(stores, latest, runs[latest], Notes())
     found = diagnose(facts)
-    return _told(facts, found) if found.state in {State.RUNNING, State.WAITING} else None
+    return (facts, found) if found.state in {State.RUNNING, State.WAITING} else None
 
 
 def read_first_run(stores: Stores) -> FirstRun:
@@ -199,14 +204,20 @@ def read_first_run(stores: Stores) -> FirstRun:
     return replace(told, rows=total - facts.open.count, images=total, shards_done=done, shards=len(facts.shards))
 
 
-def find_progress(stores: Stores) -> RunProgress | None:
+def find_progress(stores: Stores, workers: int) -> RunProgress | None:
     """Tell how far the latest run is; None where none is at work.
+
+    Args:
+        stores: The dataset's buckets.
+        workers: How many workers are at work at once, whatever the plan found room for.
 
     Raises:
         ShoalError: The results bucket does not answer, or a stored object is not what it must be.
     """
-    under_way = _read_under_way(stores)
-    return under_way.progress if under_way else None
+    seen = _see_under_way(stores)
+    if seen is None or (facts := seen[0]).progress is None:
+        return None
+    return RunProgress.of(facts.progress.shards, workers, facts.plan.budget_s if facts.plan else None)
 
 
 def _told(facts: RunFacts, found: Diagnosis) -> FirstRun:

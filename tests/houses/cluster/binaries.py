@@ -169,7 +169,16 @@ def _go_build(build: GoBuild, folder: Path) -> None:
     """
     log = BIN.folder / f"{build.name}.build.log"
     target = folder / build.name if len(build.packages) == 1 else folder
-    command = ["go", "build", "-trimpath", COMPILED_FAST, f"-ldflags=-s -w {build.ldflags}", *build.flags, "-o", str(target)]
+    command = [
+        "go",
+        "build",
+        "-trimpath",
+        COMPILED_FAST,
+        f"-ldflags=-s -w {build.ldflags}",
+        *build.flags,
+        "-o",
+        str(target),
+    ]
     with log.open("wb") as output:
         ended = subprocess.run(
             [*command, *build.packages],

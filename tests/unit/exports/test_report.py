@@ -14,6 +14,7 @@ from shoal.exports.report import pictures
 from shoal.exports.report.pictures import MOST_BYTES, NO_ROOM, NO_TIME, choose_pictures, common_reason, draw_pictures
 from shoal.exports.report.policy import SCRIPT_SOURCES, SCRIPTS
 from shoal.exports.report.script_data import event_data, looks_of, script_data, within_script
+from shoal.exports.report.troubles import tell_none
 from shoal.exports.report.verdict import say_verdict
 from shoal.pictures.drawing import Drawn
 from vega_bundle import BUNDLE, bundle
@@ -258,3 +259,21 @@ def test_explore_as_it_was_first_stored_is_read_by_every_later_release():
     assert coris["series"][0]["day"] == [3, 6, 9, 3, 6, 9, 3, 6, 9, 3]
     asked = choose_pictures(stored, {})
     assert {one.kind for one in asked} == {"maxn", "typical", "doubtful", "failed"}
+
+
+@pytest.mark.parametrize(
+    ("used", "undated", "why"),
+    [
+        pytest.param(7, 5, "A camera with less than ten days of images cannot show much.", id="images have times"),
+        pytest.param(0, 0, "A camera with less than ten days of images cannot show much.", id="no images"),
+        pytest.param(
+            0,
+            5,
+            "The answer counts no image, as 5 images have no usable time - say in clock how names tell it: "
+            "python -m shoal clock reef --propose.",
+            id="no image has a time",
+        ),
+    ],
+)
+def test_no_trouble_found_says_why_that_may_be(used, undated, why):
+    assert tell_none({"dataset": "reef", "balance": {"used": used, "undated": undated}}) == why

@@ -19,7 +19,7 @@ from shoal.contract.units import read_time, utc_text
 from shoal.evidence.health.again import lasts
 from shoal.evidence.repeats.decisions import Decision, Verdict
 from shoal.evidence.repeats.things import Thing
-from shoal.exports.report.troubles import first_pictured, in_order, name_of, tell_more, tell_repeats
+from shoal.exports.report.troubles import first_pictured, in_order, name_of, tell_more, tell_none, tell_repeats
 
 MOST_PICTURED = 12
 """Troubles with pictures, those that last and the latest ones first."""
@@ -72,6 +72,7 @@ def evidence_page(run: OpenRun, seen: EvidenceView, *, edits: bool, problem: str
         troubles=troubles,
         unfolded=troubles[:MOST_UNFOLDED],
         folded=troubles[MOST_UNFOLDED:],
+        why_no_troubles=tell_none(run.summary.result),
         more_troubles=tell_more(findings, dataset),
         things=[_thing(run, one, seen.decisions) for one in seen.things],
         more_things=findings["repeats"]["clusters"] - len(seen.things) if findings else 0,

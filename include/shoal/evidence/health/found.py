@@ -1,9 +1,10 @@
 """Camera health: what the tables of an answer say is wrong with its cameras, each with a picture before and one of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from shoal.evidence.frame import say_undated
 from shoal.evidence.health.clocks import find_clock_jumps, find_frozen
 from shoal.evidence.health.days import read_days, take_pictures
 from shoal.evidence.health.finding import Finding, Trouble
@@ -37,6 +38,16 @@ def find_health(database: Database) -> tuple[Finding, ...]:
         found.extend(find_fallen_scores(camera, known))
     shown = [_with_pictures(database, one) for one in found]
     return tuple(sorted(shown, key=lambda one: (one.camera, one.deployment, one.start, one.trouble)))
+
+
+def why_none(dataset: str, uses: Mapping[str, int]) -> str:
+    """Say what may be why nothing was found in an answer.
+
+    Args:
+        dataset: Its name.
+        uses: Examined images by use.
+    """
+    return say_undated(dataset, uses) or "a camera with less than ten days of images cannot show much"
 
 
 def _is_frozen(found: Finding, known: Sequence[Finding]) -> bool:

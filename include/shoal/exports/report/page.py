@@ -29,7 +29,7 @@ from shoal.exports.report.script_data import (
     within_script,
 )
 from shoal.exports.report.told import told_of_plan, told_of_result, told_of_run
-from shoal.exports.report.troubles import ask_troubles, pictured, tell_more, tell_repeats, tell_troubles
+from shoal.exports.report.troubles import ask_troubles, pictured, tell_more, tell_none, tell_repeats, tell_troubles
 from shoal.exports.table_file import SPREADSHEET
 from shoal.settings.dataset import Dataset
 from shoal.tables.session import Database
@@ -119,6 +119,7 @@ def _pictured(database: Database, answer: Answer, explore: Mapping[str, Any]) ->
         "evidence": evidence,
         "estimated": _estimated(answer),
         "troubles": troubles,
+        "why_no_troubles": tell_none(answer.result),
         "more_troubles": tell_more(findings, answer.result["dataset"]),
         "pictured": list(pictured(troubles)),
         "repeats": tell_repeats(answer.result, findings),

@@ -7,6 +7,7 @@ from typing import Any
 from shoal.contract.errors import shown
 from shoal.evidence.answer_evidence import AnswerEvidence, count_health
 from shoal.evidence.health.again import lasts
+from shoal.evidence.health.found import why_none
 from shoal.exports.report.pictures import Picture
 from shoal.pictures.drawing import Drawing
 from shoal.tables.session import Database
@@ -90,6 +91,12 @@ def tell_more(findings: Mapping[str, Any] | None, dataset: str) -> MoreTroubles 
     if not findings or (found := count_health(findings)) == (told := len(findings["health"])):
         return None
     return MoreTroubles(told, found, f"python -m shoal health {dataset}")
+
+
+def tell_none(result: Mapping[str, Any]) -> str:
+    """Say, as a sentence, what may be why an answer shows no trouble."""
+    words = why_none(result["dataset"], result["balance"])
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def ask_troubles(database: Database, evidence: AnswerEvidence | None) -> list[Picture]:
