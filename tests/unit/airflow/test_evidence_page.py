@@ -120,6 +120,11 @@ def test_a_person_looks_decides_and_takes_it_back(told):
         refused = pages.post(here, b"", headers, **fields)
         assert refused.status == 400
         assert why in said_by(refused.body)
+    results, in_the_way = pipeline.stores.results, pipeline.stores.layout.repeats.rstrip("/")
+    results.write_bytes(in_the_way, b"", "text/plain")  # a store of files has no room for a folder there then
+    unstored = pages.post(here, b"", OWN, thing=thing, verdict="repeat")
+    results.delete([in_the_way])
+    assert (unstored.status, "repeats" in said_by(unstored.body)) == (502, True)
     assert decided(pipeline) == ()
 
     led = pages.post(here, b"", OWN, thing=thing, verdict="repeat")

@@ -21,7 +21,7 @@ from shoal.airflow.pages.looking import OpenRun, StillComingError, need_here, ne
 from shoal.airflow.pages.looking_routes import coming
 from shoal.airflow.pages.rights import RunKey, Variant, may_edit, may_edit_dag, may_see_dag
 from shoal.airflow.pages.try_page import need_own_page
-from shoal.contract.errors import ConfigError, ShoalError, shown
+from shoal.contract.errors import ConfigError, ShoalError, StoreError, shown
 from shoal.evidence.repeats.decisions import Verdict, read_decisions, write_decision
 
 router = APIRouter()
@@ -72,11 +72,14 @@ async def decide(dag_id: str, variant: Variant, run_key: RunKey, request: Reques
             "What you decided, it may not be stored:",
         )
     except ShoalError as err:
-        return await _show(run, request, edits=True, problem=str(err))
+        status = HTTPStatus.BAD_GATEWAY if isinstance(err, StoreError) else HTTPStatus.BAD_REQUEST
+        return await _show(run, request, edits=True, problem=str(err), status=status)
     return RedirectResponse(f"{to_run('evidence', dag_id, variant, run_key)}#thing-{thing.id}", 303)
 
 
-async def _show(run: OpenRun, request: Request, *, edits: bool, problem: str = "") -> Response:
+async def _show(
+    run: OpenRun, request: Request, *, edits: bool, problem: str = "", status: HTTPStatus = HTTPStatus.OK
+) -> Response:
     need_images(run)
     seen = await see_evidence(run)
     if seen.has_pictures:
@@ -85,9 +88,7 @@ async def _show(run: OpenRun, request: Request, *, edits: bool, problem: str = "
         except StillComingError:
             if request.method == "GET":
                 return coming(run, request)
-    return evidence_page(
-        run, seen, edits=edits, problem=problem, status=HTTPStatus.BAD_REQUEST if problem else HTTPStatus.OK
-    )
+    return evidence_page(run, seen, edits=edits, problem=problem, status=status)
 
 
 async def _read_form(request: Request) -> tuple[str, Verdict]:
