@@ -29,19 +29,32 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> Path:
 
 
 def copy_whole(database: Database, query: str, path: Path, options: str) -> None:
-    """Write a query with a whole order to a file; SQL reaches the session's own folder only, so it is written there first."""
+    """Write a query with a whole order to a file; SQL reaches the session's own folder only, so it is written there first.
+
+    Where both folders lie on one disk nothing is written twice.
+    """
 
     def write(part: Path) -> None:
         on_its_way = database.folder / f"{path.name}{PART}"
         try:
             database.copy(query, on_its_way, options)
-            # Not copyfile: an error of its own names the file that is read.
-            with on_its_way.open("rb") as read, part.open("wb") as written:
-                shutil.copyfileobj(read, written)
+            if not _moved(on_its_way, part):
+                # Not copyfile: an error of its own names the file that is read.
+                with on_its_way.open("rb") as read, part.open("wb") as written:
+                    shutil.copyfileobj(read, written)
         finally:
             on_its_way.unlink(missing_ok=True)
 
     write_whole(path, write)
+
+
+def _moved(file: Path, to: Path) -> bool:
+    """Move a file within its disk; whether that could be."""
+    try:
+        file.rename(to)
+    except OSError:
+        return False
+    return True
 
 
 def give_name(part: Path, path: Path) -> None:

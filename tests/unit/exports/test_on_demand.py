@@ -18,7 +18,7 @@ from published_answer import PUBLISH
 from shoal.answers.find import find_run
 from shoal.answers.where import Where
 from shoal.contract.errors import ConfigError
-from shoal.exports import on_demand
+from shoal.exports import on_demand, whole_file
 from shoal.exports.export import find_afterwards, need_exports
 from shoal.exports.on_demand import Order, describe, export_to_folder, export_to_store
 from shoal.exports.out_folder import BEGUN, TOLD
@@ -143,7 +143,7 @@ def test_a_folder_that_cannot_be_taken_is_told_in_one_line(database, order, tmp_
 
 
 def test_a_full_folder_is_told_and_gone_on_with(database, order, tmp_path, monkeypatch):
-    """The system refuses further bytes of the file, as a full disk does."""
+    """The system refuses further bytes of the file, as a full disk does that is another one than the scratch folder's."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     size = export_to_folder(database, order(), tmp_path / "whole").told["files"][0]["bytes"]
     copyfileobj = shutil.copyfileobj
@@ -157,6 +157,7 @@ def test_a_full_folder_is_told_and_gone_on_with(database, order, tmp_path, monke
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
     with monkeypatch.context() as full:
+        full.setattr(whole_file, "_moved", lambda *_: False)
         full.setattr(shutil, "copyfileobj", without_room)
         with pytest.raises(
             ConfigError, match=r"No room left for the export in .*out \(File too large\) - free some and repeat"
