@@ -131,7 +131,7 @@ def broken_dag(name: str, error: ConfigError) -> DAG:
         # The list of DAGs shows nothing but this and the tags.
         dag_display_name=shown(f"\N{WARNING SIGN} {first}", LONGEST_NAME),
         description=first[:300],
-        doc_md=f"### This dataset file cannot be used\n\n{_fenced(message)}\n\nMend it: `python -m shoal check` "
+        doc_md=f"### This dataset file cannot be used\n\n{_fenced(message)}\n\nMend it: `python -m shoal check {name}` "
         "tells when it is right, and this DAG then gives way to the dataset's own.",
         schedule=None,
         tags=["shoal", BROKEN],

@@ -6,6 +6,7 @@ pools, and the DAG processor has no database; so the scheduler itself looks when
 """
 
 import logging
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from shoal.contract.errors import ConfigError
 
 if TYPE_CHECKING:
     from airflow.models import DagRun
+    from airflow.models.pool import Pool
     from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
@@ -26,9 +28,12 @@ DEFAULT_SLOTS = 16
 DESCRIPTION = "Shoal shards at work"
 
 
-def how_to_make(pool: str) -> str:
-    """Write the command that makes a pool. Shards are deferred while their pod runs, and must count then."""
-    return f"airflow pools set {pool} {DEFAULT_SLOTS} '{DESCRIPTION}' --include-deferred"
+def how_to_make(pool: str, slots: int = DEFAULT_SLOTS, description: str = DESCRIPTION) -> str:
+    """Write the command that makes a pool, or makes one anew: whatever it does not say is lost of a pool that is there.
+
+    Shards are deferred while their pod runs, and must count then.
+    """
+    return f"airflow pools set {shlex.quote(pool)} {slots} {shlex.quote(description)} --include-deferred"
 
 
 def make_pools(names: Iterable[str], slots: int) -> list[str]:
@@ -59,9 +64,7 @@ def check_pool(name: str) -> str:
         if pool is None:
             raise ConfigError(_describe_missing([name]))
         if not pool.include_deferred:
-            raise ConfigError(
-                f"Airflow pool {name!r} does not count deferred tasks, so it bounds no pods - {how_to_make(name)}"
-            )
+            raise ConfigError(_describe_forgetful(pool))
         return f"{pool.slots} shards at once in {name!r}, over all runs of all datasets that name it"
 
 
@@ -108,6 +111,17 @@ def _missing(session: "Session", names: Iterable[str]) -> list[str]:
 
     wanted = set(names)
     return sorted(wanted - set(session.scalars(select(Pool.pool).where(Pool.pool.in_(wanted)))))
+
+
+def _describe_forgetful(pool: "Pool") -> str:
+    name = str(pool.pool)
+    said = f"Airflow pool {name!r} does not count deferred tasks, so it bounds no pods"
+    if name == pool.DEFAULT_POOL_NAME:
+        # Were they counted, whatever else waits in this Airflow, of whichever DAG, would take up its slots.
+        way_out = "write another name into run.pool, then python -m shoal pools"
+        return f"{said} - all other tasks of this Airflow wait in it: {way_out}"
+    in_team = f" --team-name {shlex.quote(pool.team_name)}" if pool.team_name else ""
+    return f"{said} - {how_to_make(name, pool.slots, pool.description or '')}{in_team}"
 
 
 def _describe_missing(pools: list[str]) -> str:

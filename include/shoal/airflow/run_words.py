@@ -64,7 +64,7 @@ def tell_new_answer(done: "SummarizedRun", dataset: str) -> tuple[str, str] | No
     until_now = ", then ".join(f"{model['name']} {model['version']}" for model in known)
     return (
         f"{first}; until now it was {until_now}",
-        f"python -m shoal compare {dataset}/{before['run_key']} {dataset}/{stored.run_key}",
+        f"python -m shoal compare {dataset} {before['run_key']} {stored.run_key}",
     )
 
 

@@ -257,7 +257,7 @@ class KeptFiles:
     def _too_large(self, wanted: int) -> NoRoomError:
         return NoRoomError(
             f"The tables of this answer take {size_text(wanted)}, and pages may keep {size_text(self.most_bytes)} of them in "
-            f"{self.folder} - set {SIZE_VARIABLE} to more, or read them with shoal.open or python -m shoal show"
+            f"{self.folder} - set {SIZE_VARIABLE} to more, or read them with shoal.open or python -m shoal show RUN KEY"
         )
 
 

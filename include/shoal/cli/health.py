@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, print_json
-from shoal.cli._numbers import need_numpy
+from shoal.cli._numpy import need_numpy
 from shoal.cli._reach import add_dataset, find_dataset, reach_results
 from shoal.cli._table import lay_out
 from shoal.cli._tell import tell

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shoal.cli._json import add_json, note, print_json
-from shoal.cli._numbers import need_numpy
+from shoal.cli._numpy import need_numpy
 from shoal.cli._reach import add_dataset, find_dataset, reach_results
 from shoal.cli._table import lay_out
 from shoal.cli._tell import tell
@@ -128,7 +128,7 @@ def _decide(arguments: Namespace, found: "Repeats", run_key: str) -> "list[Decis
             else:
                 raise ConfigError(
                     f"No cluster {shown(one, 40)} in the answer of run {run_key}: they are named anew with every answer - "
-                    "python -m shoal repeats lists those of now, and what was confirmed before"
+                    f"python -m shoal repeats {arguments.dataset} lists those of now, and what was confirmed before"
                 )
     return list(dict.fromkeys(made))
 

@@ -6,7 +6,7 @@ from shoal.cli._json import add_json, print_json
 from shoal.cli._reach import find_dataset, reach_results
 from shoal.cli._tell import tell
 from shoal.cli._which_run import read_word
-from shoal.contract.errors import ConfigError
+from shoal.contract.errors import ConfigError, shown
 from shoal.contract.units import counted
 from shoal.settings.dataset_stores import Stores
 
@@ -62,7 +62,12 @@ def execute(arguments: Namespace) -> int:
 def _images(text: str) -> int:
     from shoal.history.verification.recheck import MOST  # noqa: PLC0415
 
-    images = int(text)
+    try:
+        images = int(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{shown(text, 40)} is no whole number: write how many images, from 1 to {MOST}"
+        ) from None
     if not 1 <= images <= MOST:
         raise ArgumentTypeError(f"{images} is not from 1 to {MOST}: images are looked at one after the other")
     return images

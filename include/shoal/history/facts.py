@@ -137,7 +137,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
         attempts=attempts,
         shards=shards,
         open=left,
-        fates=_read_failures(results, summary) if summary else {},
+        fates=_read_failures(results, summary, f"{facts.word}/{run_key}") if summary else {},
         last_sign=_last_sign(results, layout, run, run_key),
         progress=None if summary else read_progress(results, layout, plan, facts.now),
         is_answer=current is not None and current["run_key"] == run_key,
@@ -180,7 +180,7 @@ def _join_manifest(
     return tuple(ShardProgress(**entry) for entry in shards), left
 
 
-def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Images]:
+def _read_failures(results: ObjectStore, summary: StoredSummary, word: str) -> dict[str, Images]:
     """Count failures.csv by what befell an image; empty where gc has deleted it."""
     found: dict[str, Images] = {}
     file = summary.named.get("failures.csv")
@@ -189,13 +189,13 @@ def _read_failures(results: ObjectStore, summary: StoredSummary) -> dict[str, Im
     key = file.key
     with (
         TemporaryDirectory(prefix="shoal-") as folder,
-        reading(key, "python -m shoal verify tells whether it was changed"),
+        reading(key, f"python -m shoal verify {word} tells whether it was changed"),
     ):
         path = Path(folder) / "failures.csv"
         try:  # every image of a large dataset may be in it, and none besides
             results.download(key, path, None if file.bytes is None else MIB + file.bytes)
         except TooLargeError as err:
-            raise ContractError(f"{err} - python -m shoal verify tells whether it was changed") from err
+            raise ContractError(f"{err} - python -m shoal verify {word} tells whether it was changed") from err
         with path.open(encoding="utf-8", newline="") as text:
             for row in csv.DictReader(text):
                 what = f"failed: {row['reason']}" if row["reason"] else row["fate"]

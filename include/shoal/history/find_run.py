@@ -47,7 +47,8 @@ def find_variant(stores: Stores, run_key: str) -> VariantLayout:
         if stores.results.has(variant.run(run_key).plan):
             return variant
     raise ConfigError(
-        f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - see python -m shoal current"
+        f"Run {run_key} not found below {stores.results.uri(stores.layout.root)} - "
+        f"see python -m shoal current {stores.layout.dataset}"
     )
 
 

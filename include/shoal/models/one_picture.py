@@ -96,7 +96,7 @@ def fetched_model(models: ImageStore, asked: Asked) -> Iterator[Path]:
     if missing:
         raise ConfigError(
             f"No model can look at a picture here: {', '.join(missing)} is not installed where Airflow's API server runs - pip "
-            "install 'shoal[worker]' there, or python -m shoal model … --image on your own machine"
+            "install 'shoal[worker]' there, or python -m shoal model FILE --image PHOTO on your own machine"
         )
     with scratch_folder() as folder:
         _fetch(models, asked.model, folder)
@@ -152,7 +152,8 @@ def _ask(words: list[str], folder: Path) -> Mapping[str, Any]:
         told, said = process.communicate(timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
         raise NoAnswerError(
-            f"The model took more than {LIMIT_S:.0f} s for this picture - take a smaller one, or python -m shoal model … --image"
+            f"The model took more than {LIMIT_S:.0f} s for this picture - take a smaller one, or "
+            "python -m shoal model FILE --image PHOTO"
         ) from None
     finally:
         if process.poll() is None:
@@ -183,7 +184,7 @@ def _why(code: int, said: str) -> str:
     if code < 0:
         return (
             f"The model and this picture ended their process ({signal.Signals(-code).name}), which may take "
-            f"{size_text(MEMORY_BYTES)} - take a smaller picture, or python -m shoal model … --image"
+            f"{size_text(MEMORY_BYTES)} - take a smaller picture, or python -m shoal model FILE --image PHOTO"
         )
     lines = said.strip().splitlines()
     last = lines[-1] if lines else f"its process ended with {code}"

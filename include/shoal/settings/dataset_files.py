@@ -145,7 +145,8 @@ def _need_installed(exports: tuple[str, ...], file_name: str) -> None:
         if name not in (there := plugged_in(EXPORTS_OF_WHEELS)):
             raise ConfigError(
                 f"Dataset file {file_name}: exports: no installed wheel brings an export {name!r} - "
-                f"there are {', '.join([*EXPORTS_BY_MONTH, *there])}; else install its wheel here, or see python -m shoal export"
+                f"there are {', '.join([*EXPORTS_BY_MONTH, *there])}; else install its wheel here, or see "
+                "python -m shoal export --help"
             )
 
 

@@ -10,8 +10,8 @@ from shoal.contract.json_bounds import IN_TASKS, most_bytes, need_readable, read
 from shoal.contract.layout import FORMAT_VERSION
 
 _LARGE = (
-    "it grows with cameras and classes: see what the clock takes for a camera (python -m shoal clock), merge or ignore classes "
-    "by taxa, or run a part of the dataset (prefix, a window)"
+    "it grows with cameras and classes: see what the clock takes for a camera (python -m shoal clock DATASET), merge or ignore "
+    "classes by taxa, or run a part of the dataset (prefix, a window)"
 )
 
 

@@ -202,7 +202,9 @@ def test_a_worker_with_a_claim_of_images_passes_pod_security_restricted_and_one_
         return measure_room(api_client, name, KubernetesSettings(workers).sample_pod())
 
     assert room({"claim": "photos", "sub_path": "2026"})
-    with pytest.raises(ConfigError, match=r'violates PodSecurity .*restricted volume types \(volume "images" uses'):
+    with pytest.raises(
+        ConfigError, match=r'violates PodSecurity .*restricted volume types \(volume "images" uses.* - name a Persist'
+    ):
         room({"nfs": {"server": "nas.example.org", "path": "/photos"}})
 
 

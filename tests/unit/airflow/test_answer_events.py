@@ -156,7 +156,7 @@ def test_people_are_told_of_the_first_answer_of_a_version_and_of_no_other(answer
     _, done = night(newer)
     text, command = tell_new_answer(done, "reef")
     assert text.endswith("answer of demo-fish v2: 12 examined = 12 used; until now it was demo-fish v1")
-    assert command == f"python -m shoal compare reef/{idle.stored.run_key} reef/{done.stored.run_key}"
+    assert command == f"python -m shoal compare reef {idle.stored.run_key} {done.stored.run_key}"
 
 
 def test_plan_and_result_are_a_line_each(nights):

@@ -255,9 +255,10 @@ def test_failures_are_told_by_reason_with_the_way_to_infer_them_again(seen):
     assert [one.split()[0] for one in captions(got)] == sorted(seen.names)[-2:]
     assert unescape(re.search(r"Or <code[^>]*>(.*?)</code>", got.body)[1]) == (
         f"airflow dags trigger reanalyse_{seen.pipeline.dataset.name} --conf '"
-        + json.dumps({"retry_failed": ["truncated"]})
+        + json.dumps({"retry_failed": ["truncated"], "model_version": "v1"})
         + "'"
     )
+    assert "field <em>Retry failed</em>: truncated; field <em>Model version</em>: v1." in got.body
     why = seen.image("IPC710/20260609-110000-IPC710.jpg", "picture")
     assert "truncated" in " ".join(re.findall(r"<tspan[^>]*>([^<]*)", why.body))
 

@@ -457,7 +457,7 @@ def test_a_cluster_that_does_not_answer_keeps_what_is_written_down_and_fails_no_
     written[next(iter(written))].cluster["conn_id"] = "gone"
     end_left_behind(Instance(run_states={"lost": "failed"}))
     assert "What run lost of reanalyse_reef left is not deleted now: Airflow connection 'gone'" in caplog.text
-    assert written
+    assert f"gone for good: airflow variables delete {next(iter(written))}" in caplog.text
 
 
 @contextmanager

@@ -22,6 +22,33 @@ def refused(quota="tight", requested="requests.cpu=200m", used="requests.cpu=200
     return str(found)
 
 
+ADMISSION = {
+    "a privileged sidecar": (
+        'privileged (container "bucket" must not set securityContext.privileged=true)',
+        "a bucket sidecar needs the namespace label",
+    ),
+    "a folder by NFS": (
+        'restricted volume types (volume "images" uses restricted volume type "nfs")',
+        "name a PersistentVolumeClaim (source.volume.claim) in place of nfs, or a namespace with the label",
+    ),
+    "something else": (
+        'unrestricted capabilities (container "more" must set securityContext.capabilities.drop=["ALL"])',
+        "the words in brackets say what is not allowed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("forbidden", "way_out"), ADMISSION.values(), ids=ADMISSION)
+def test_pod_security_is_answered_by_what_it_forbids(forbidden, way_out):
+    error = ApiException(status=403, reason="Forbidden")
+    error.body = json.dumps(
+        {"message": f'pods "p" is forbidden: violates PodSecurity "restricted:latest": {forbidden}'}
+    )
+    found = str(explain_api_error(error, "start a pod in namespace shoal"))
+    assert f"{forbidden} - {way_out}" in found
+    assert ("sidecar" in found) == ("sidecar" in way_out)
+
+
 TOLD = {
     "the same words": (refused(), True),
     "somebody else's pod came": (refused(used="requests.cpu=250m"), True),

@@ -33,7 +33,7 @@ def end_moved(instance: Any, earlier: OpenRun, here: Mapping[str, str]) -> tuple
 def end_left_behind(instance: Any) -> None:
     """End what runs that are over have anywhere.
 
-    What stands in the way is a warning: the next plan tries again.
+    What stands in the way is a warning: the next plan tries again, until somebody says that the place is gone.
 
     Args:
         instance: The task instance of `plan`.
@@ -44,7 +44,7 @@ def end_left_behind(instance: Any) -> None:
             continue
         if run.ended_at is None:
             ended = [
-                _end(run, place, partial(_owner, run), 0) for place in run.places
+                _end(run, place, partial(_owner, run), 0, _give_up(run)) for place in run.places
             ]  # each, also behind one that fails
             if not all(ended):
                 continue
@@ -57,11 +57,15 @@ def _owner(run: OpenRun) -> DagRunId:
     return DagRunId(find_installation(), run.dag_id, run.run_id)
 
 
-def _end(run: OpenRun, place: Mapping[str, str], owner: Owner, wait_s: float) -> bool:
+def _give_up(run: OpenRun) -> str:
+    return f" - the next plan tries again; where that place is gone for good: airflow variables delete {run.key}"
+
+
+def _end(run: OpenRun, place: Mapping[str, str], owner: Owner, wait_s: float, way_out: str = "") -> bool:
     try:
         if deleted := engine_of_run(run.settings, place).end(owner, wait_s):
             log.info("what run %s of %s left: %s", run.run_id, run.dag_id, deleted)
     except Exception as err:  # noqa: BLE001 - a plan is not to fail for what another run left
-        log.warning("What run %s of %s left is not deleted now: %s", run.run_id, run.dag_id, one_line(err))
+        log.warning("What run %s of %s left is not deleted now: %s%s", run.run_id, run.dag_id, one_line(err), way_out)
         return False
     return True

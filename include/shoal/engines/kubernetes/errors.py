@@ -21,7 +21,7 @@ _GIVE_WHAT_IS_ASKED = "give {names.pod} what this cluster's admission policy ask
 
 _REFUSALS: tuple[tuple[str, type[ShoalError], str], ...] = (
     ("exceeded quota", QuotaExceededError, "lower {names.share}, or raise the quota"),
-    ("violates PodSecurity", ConfigError, "{names.privileged}"),
+    ("violates PodSecurity", ConfigError, "{pod_security}"),
     ("denied request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("denied the request", ConfigError, _GIVE_WHAT_IS_ASKED),
     ("namespaces ", ConfigError, "create the namespace (deploy/namespace.yaml) or correct {names.namespace}"),
@@ -81,9 +81,18 @@ def explain_api_error(err: BaseException, action: str, names: SettingNames = OF_
         if said in message:
             # Each try names another pod, and the same quota says the same.
             shown = message[message.index(said) :] if kind is QuotaExceededError else message
-            return kind(f"Cannot {action}: {shown} - {way_out.format(names=names)}")
+            return kind(
+                f"Cannot {action}: {shown} - {way_out.format(names=names, pod_security=_past_pod_security(message, names))}"
+            )
     kind = ConfigError if err.status in _NOT_MENDED_BY_RETRY else ClusterError
     return kind(f"Cannot {action}: the API server says {err.status} {err.reason}: {message}")
+
+
+def _past_pod_security(message: str, names: SettingNames) -> str:
+    """Say what lets a pod in, by what the policy itself says that it forbids."""
+    if "securityContext.privileged=true" in message:
+        return names.privileged
+    return names.nfs if 'volume type "nfs"' in message else names.pod_security
 
 
 def is_told(said: str, before: str) -> bool:

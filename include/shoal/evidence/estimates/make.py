@@ -174,7 +174,7 @@ def tell_left_out(sampled: Sampled, model: str) -> list[str]:
     if _looks_lost(sampled):
         said.append(
             f"people saw none of these taxa in {counted(len(sampled.keys), 'labelled image')}, and the model does: were their "
-            "boxes lost on the way, bring the right files with python -m shoal labels, the newest word counts"
+            "boxes lost on the way, bring the right files with python -m shoal labels DATASET FILE, the newest word counts"
         )
     if sampled.unused:
         said.append(f"{_not_used(sampled)} - once these are labelled, they count")

@@ -158,7 +158,7 @@ def _read(results: ObjectStore, layout: DatasetLayout, named: str) -> Decision:
     except (KeyError, TypeError, ValueError) as err:
         raise ContractError(
             f"{key} in bucket {results.bucket!r} is no decision about a repeat detection ({err}) - delete it, and say it again "
-            "with python -m shoal repeats"
+            f"with python -m shoal repeats {layout.dataset}"
         ) from err
 
 
