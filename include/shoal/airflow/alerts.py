@@ -96,15 +96,17 @@ class TellRunFailed:
         cause = next((found for task in CAUSES if (found := _read_xcom(dag_id, run_id, task, CAUSE))), None)
         why = f": {cause}" if cause else f" ({context.get('reason')})"
         text = f"Run {run_id} of {dag_id} failed{why}"
-        message = Message("failed", text, self._next_command(dag_id, run_id))
+        run = _named_run(self._dataset.name, dag_id, run_id)
+        command = f"python -m shoal why {run}" if run else f"python -m shoal check {self._dataset.name}"
+        message = Message("failed", text, command)
         _tell(self._dataset, message, Thing.caused(dag_id, "failed", why), run_id)
 
-    def _next_command(self, dag_id: str, run_id: str) -> str:
-        """Name the command that says more: about the run where it has a plan, else about everything a plan needs."""
-        name = self._dataset.name
-        planned = _read_xcom(dag_id, run_id, "plan", PLAN)
-        key = planned.get("run_key") if isinstance(planned, Mapping) else None
-        return f"python -m shoal why {name}/{key}" if key else f"python -m shoal check {name}"
+
+def _named_run(name: str, dag_id: str, run_id: str) -> str | None:
+    """Name the run that a Dag run planned, as `why` takes it; None where none is known, and a plan needs more than a name."""
+    planned = _read_xcom(dag_id, run_id, "plan", PLAN)
+    key = planned.get("run_key") if isinstance(planned, Mapping) else None
+    return f"{name}/{key}" if key else None
 
 
 def _read_xcom(dag_id: str, run_id: str, task_id: str, key: str) -> Any:
@@ -146,13 +148,10 @@ async def tell_late(*, dataset: str, alerts: Mapping[str, Any], context: Mapping
     alert = (
         f"Run {run_id} of {dag_id} is {run['state']} and should have ended by {context['deadline']['deadline_time']}"
     )
-    name_of = dataset_of(dag_id) or dataset
-    late, thing, now = (
-        Message("late", alert, f"python -m shoal why {name_of}"),
-        Thing(dag_id, "late"),
-        datetime.now(UTC),
-    )
+    thing, now, name = Thing(dag_id, "late"), datetime.now(UTC), dataset_of(dag_id) or dataset
     # Airflow's answer comes by the loop that this runs in: whoever asks in it would wait for himself.
+    named = await asyncio.to_thread(_named_run, name, dag_id, run_id)
+    late = Message("late", alert, f"python -m shoal why {named or name}")
     untold = await asyncio.to_thread(find_untold, thing, now)
     if untold is None:
         log.info(NOT_AGAIN, late.line)

@@ -1,10 +1,12 @@
 """What the page of a DAG says about it: the dataset file in words, written in Markdown."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from shoal.contract.errors import one_line
-from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
+from shoal.contract.run_names import reanalyse_dag_id
 from shoal.engines.engine import settings_of
+from shoal.plan.commands import backfill_command
 from shoal.settings.analysis import ClockEntry
 from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
@@ -56,10 +58,8 @@ def backfill_doc(dataset: Dataset) -> str:
     """Describe the DAG for Airflow's backfill."""
     name = dataset.name
     # In one line: the web interface breaks lines as it likes, and a backslash would be copied with them.
-    command = (
-        f"airflow backfill create --dag-id {backfill_dag_id(name)} --from-date 2026-01-01 --to-date 2026-03-01 "
-        '--reprocess-behavior completed --max-active-runs 1 --dag-run-conf \'{"model_version": "v2"}\''
-    )
+    first, last = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    command = backfill_command(name, first, last, {"model_version": "v2"})
     return "\n\n".join(
         [
             f"Looks at months of **{name}** by capture time, usually with another model version, through Airflow's backfill:",

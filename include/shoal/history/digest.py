@@ -9,6 +9,7 @@ from shoal.contract.errors import ContractError
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.run_names import CHECK_DAG_ID, dataset_of, is_continuation, reanalyse_dag_id
 from shoal.plan.document import ARRIVALS
+from shoal.results.plan_parts import StoredScope
 from shoal.results.read_plan import find_plan
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import find_summary
@@ -16,6 +17,9 @@ from shoal.stores.object_store import ObjectStore
 
 AT_ONCE = 8
 """Runs that are read at once."""
+
+MOST_LATER = 50
+"""Runs after one of which it is looked whether they go on with it."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,8 @@ class RunDigest:
         run_id: Its run.
         started: How it was started, in words.
         full: Whether it looked at the whole dataset.
+        scope: What it looked at; None where that cannot be read.
+        counts_again: Whether it counts the images of another run.
         month: Month of capture time that it looked at, in UTC; None where that was no whole month.
         listed: Images listed.
         examined: Images with a result; None without a summary.
@@ -47,6 +53,8 @@ class RunDigest:
     run_id: str = ""
     started: str = ""
     full: bool = True
+    scope: StoredScope | None = None
+    counts_again: bool = False
     month: str | None = None
     listed: int | None = None
     examined: int | None = None
@@ -84,7 +92,8 @@ def digest(results: ObjectStore, layout: DatasetLayout, run_key: str, variant: s
     return RunDigest(
         run_key, variant, state,
         model=plan.models, dag_id=plan.dag_run.dag_id, run_id=plan.dag_run.run_id, started=tell_start(plan),
-        full=plan.scope.full, month=_month(plan), listed=plan.counts.listed,
+        full=plan.scope.full, scope=plan.scope, month=_month(plan), listed=plan.counts.listed,
+        counts_again=plan.of_run is not None,
         examined=summary.examined if summary else None, failed=summary.balance["failed"] if summary else None,
     )  # fmt: skip
 
@@ -95,6 +104,30 @@ def digest_all(runs: Mapping[str, str], read: Callable[[str, str], RunDigest]) -
         return []
     with ThreadPoolExecutor(min(AT_ONCE, len(runs)), "runs") as readers:
         return list(readers.map(lambda run: read(*run), runs.items()))
+
+
+def find_later(
+    run_key: str,
+    variant: str,
+    scope: StoredScope,
+    runs: Mapping[str, str | None],
+    read: Callable[[str, str], RunDigest],
+) -> str | None:
+    """Find the next run that goes on with what a run left, as far as a few looks tell: of its variant, over its scope or all.
+
+    Args:
+        run_key: The run.
+        variant: Folder of its variant.
+        scope: What it looked at.
+        runs: The dataset's runs, the variant's folder by run_key.
+        read: Reads a run's line by run_key and variant, or knows it.
+    """
+    for other in sorted(one for one in runs if one > run_key and runs[one] == variant)[:MOST_LATER]:
+        found = read(other, variant)
+        infers = found.state in {"complete", "incomplete", "no summary"} and not (found.is_aside or found.counts_again)
+        if infers and found.scope is not None and (found.scope.full or found.scope == scope):
+            return other
+    return None
 
 
 def tell_start(plan: StoredPlan) -> str:

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,7 @@ from shoal.contract.rows import MANIFEST_COLUMNS
 from shoal.contract.run_layout import RunLayout
 from shoal.contract.stored_json import reading
 from shoal.contract.stored_names import parse_part
-from shoal.history.find_run import is_aside
+from shoal.history.digest import digest, find_later
 from shoal.history.progress import RunProgress
 from shoal.history.signs import read_progress
 from shoal.models.approval import Answer, answer_to
@@ -78,7 +79,7 @@ class RunFacts:
         fates: Images that failures.csv names, by fate and reason.
         last_sign: When the run last wrote anything.
         progress: How far its workers say they are; None where nothing was to be inferred, nobody can tell, or a summary says it.
-        later: run_key of the next run of the dataset; None where this is the newest.
+        later: run_key of the next run that goes on with what this one left; None where there is none.
         is_answer: Whether current.json names the run.
     """
 
@@ -113,9 +114,8 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
         StoreError: The results bucket does not answer.
     """
     results, variant = stores.results, runs[run_key]
-    later = next((other for other in runs if other > run_key and not is_aside(stores, other, runs[other])), None)
     name = stores.layout.dataset
-    facts = RunFacts(name, word or name, run_key, results.read_clock(), later=later, last_sign=run_time(run_key))
+    facts = RunFacts(name, word or name, run_key, results.read_clock(), last_sign=run_time(run_key))
     if variant is None:
         return facts
     layout = stores.layout.variant(variant)
@@ -127,6 +127,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
     )
     if plan is None:
         return facts
+    later = find_later(run_key, variant, plan.scope, runs, partial(digest, results, stores.layout))
     attempts = tuple(read_failed_attempts(results, run))
     shards, left = _read_progress(results, layout, run, plan)
     return replace(
@@ -140,6 +141,7 @@ def read_facts(stores: Stores, run_key: str, runs: Mapping[str, str | None], wor
         fates=_read_failures(results, summary, f"{facts.word}/{run_key}") if summary else {},
         last_sign=_last_sign(results, layout, run, run_key),
         progress=None if summary else read_progress(results, layout, plan, facts.now),
+        later=later,
         is_answer=current is not None and current["run_key"] == run_key,
     )
 

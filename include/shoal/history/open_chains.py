@@ -1,12 +1,14 @@
 """Chains of runs that are not through: what they have examined so far, and the command that goes on with them."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from shoal.contract.layout import VariantLayout
-from shoal.contract.run_names import reanalyse_dag_id
-from shoal.plan.commands import trigger_command
+from shoal.models.versions import LATEST
+from shoal.plan.commands import start_again
 from shoal.results.plan_parts import StoredScope
 from shoal.results.stored_summary import StoredSummary, read_summary
+from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
 from shoal.settings.run_form import RunParams
 
@@ -23,6 +25,9 @@ class OpenChain:
         listed: Images in its scope.
         summary_uri: Where its summary lies.
         params: What was said when the chain was started.
+        version: Of its model.
+        now: The model version that a run takes where nothing is said: None where the chain said its own.
+        is_over: Whether no run can go on with it: the dataset has another model now.
     """
 
     dataset: str
@@ -32,53 +37,96 @@ class OpenChain:
     listed: int
     summary_uri: str
     params: RunParams
+    version: str
+    now: str | None
+    is_over: bool = False
 
     @property
-    def command(self) -> str:
-        """Start the next run by hand; whether one is under way is Airflow's to say."""
-        # By hand always there: the other DAG takes whole months, and what goes on by itself.
-        said = self.params.model_dump(mode="json", exclude_defaults=True)
-        return trigger_command(reanalyse_dag_id(self.dataset), said)
+    def is_left(self) -> bool:
+        """Whether the nights go on with another version, and with this one only who says it."""
+        return self.now is not None and self.now != self.version
+
+    @property
+    def command(self) -> str | None:
+        """Start the next run by hand; whether one is under way is Airflow's to say. None where none can go on."""
+        if self.is_over:
+            return None
+        also = {"model_version": self.version} if self.is_left else {}
+        return start_again(self.dataset, self.params.model_dump(mode="json"), **also)
 
     def describe(self) -> list[str]:
         """Tell it in three lines."""
         far = f"{self.examined} of {self.listed} images examined ({self.examined / self.listed:.1%})"
+        if self.is_over:
+            way_on = "no run goes on with it: the dataset file names another model now"
+        elif self.is_left:
+            way_on = f"no run goes on with it by itself: {self.now} is used now; by hand: {self.command}"
+        else:
+            way_on = f"goes on with its next run, or by: {self.command}"
         return [
             f"open     {self.dataset}/{self.run_key}: {self.model}, {far}",
             f"         so far   {self.summary_uri}",
-            f"         goes on with its next run, or by: {self.command}",
+            f"         {way_on}",
         ]
 
 
-def list_open_chains(stores: Stores) -> list[OpenChain]:
+def list_open_chains(stores: Stores, dataset: Dataset) -> list[OpenChain]:
     """List the chains that are not through, one per variant and scope, newest first.
 
     A later complete run over the whole dataset closes all of its variant's.
 
+    Args:
+        stores: The dataset's buckets.
+        dataset: Its settings as they are now.
+
     Raises:
         StoreError: The results bucket does not answer.
     """
+    seen = [
+        (layout, summaries)
+        for layout in stores.layout.variants(stores.results.list_folders(stores.layout.root))
+        if (summaries := [*_read_until_complete(stores, layout)])
+    ]
+    now = _version_in_use(dataset, [summary for _, summaries in seen for summary in summaries])
     chains = [
-        chain
-        for variant in stores.layout.variants(stores.results.list_folders(stores.layout.root))
-        for chain in _open_in_variant(stores, variant)
+        _chain(stores, layout, summary, dataset, now) for layout, summaries in seen for summary in _find_open(summaries)
     ]
     return sorted(chains, key=lambda chain: chain.run_key, reverse=True)
 
 
-def _open_in_variant(stores: Stores, layout: VariantLayout) -> list[OpenChain]:
-    chains, seen = [], set[StoredScope]()
+def _read_until_complete(stores: Stores, layout: VariantLayout) -> Iterator[StoredSummary]:
+    """Read a variant's summaries, the newest first, up to one that is complete and of the whole dataset."""
     for run_key in reversed(layout.runs_with("summary.json", stores.results.list_keys(layout.runs))):
         summary = read_summary(stores.results, layout.run(run_key).summary)
+        yield summary
         if summary.complete and summary.scope.full:
             break
+
+
+def _find_open(summaries: Iterable[StoredSummary]) -> Iterator[StoredSummary]:
+    seen = set[StoredScope]()
+    for summary in summaries:
         if not summary.complete and summary.scope not in seen:
-            chains.append(_chain(stores, layout, summary))
+            yield summary
         seen.add(summary.scope)
-    return chains
 
 
-def _chain(stores: Stores, layout: VariantLayout, summary: StoredSummary) -> OpenChain:
+def _version_in_use(dataset: Dataset, summaries: Iterable[StoredSummary]) -> str | None:
+    """Find the version that a run takes where none is said: of `latest` the one that the newest such run took."""
+    if dataset.model.version != LATEST:
+        return dataset.model.version
+    unsaid = [summary for summary in summaries if summary.params.model_version is None]
+    newest = max(unsaid, key=lambda summary: summary.run_key, default=None)
+    return newest.model.version if newest else None
+
+
+def _chain(
+    stores: Stores, layout: VariantLayout, summary: StoredSummary, dataset: Dataset, now: str | None
+) -> OpenChain:
+    params, version = summary.params, summary.model.version
+    is_bound = (
+        dataset.worker.service is not None and dataset.model.version != version
+    )  # its version is that of the file
     return OpenChain(
         dataset=summary.dataset,
         run_key=summary.run_key,
@@ -86,5 +134,8 @@ def _chain(stores: Stores, layout: VariantLayout, summary: StoredSummary) -> Ope
         examined=summary.examined,
         listed=summary.balance["listed"],
         summary_uri=stores.results.uri(layout.run(summary.run_key).summary),
-        params=summary.params,
+        params=params,
+        version=version,
+        now=now if params.model_version is None else None,
+        is_over=dataset.model.name != summary.model.name or is_bound,
     )

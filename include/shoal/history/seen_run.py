@@ -42,7 +42,7 @@ def see_run(
         variant: Folder of its variant.
         notes: What was read before.
         current: The run that is the dataset's answer.
-        later: The next run of the dataset.
+        later: The next run that goes on with what this one left.
 
     Raises:
         ContractError: A stored object is not what it must be.

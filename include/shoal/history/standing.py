@@ -156,7 +156,7 @@ def read_standing(stores: Stores, dataset: Dataset) -> Standing:
         ConfigError: It has no run at all.
         StoreError: The results bucket does not answer.
     """
-    current, chains = read_current(stores.results, stores.layout), list_open_chains(stores)
+    current, chains = read_current(stores.results, stores.layout), list_open_chains(stores, dataset)
     summary, first_run, under_way = "", None, None
     if current is not None:
         run = stores.layout.variant(current["variant"]["directory"]).run(current["run_key"])

@@ -5,16 +5,24 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from shoal.contract.run_names import CHECK_DAG_ID, reanalyse_dag_id
+from shoal.contract.run_names import CHECK_DAG_ID
 from shoal.contract.units import format_duration
 from shoal.exports.asides import describe_unread
 from shoal.history.facts import RunFacts
 from shoal.history.left_over import tell_images, tell_shards
+from shoal.plan.commands import ask_again, start_again
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
+from shoal.settings.execution import Cluster
 
 QUIET = timedelta(minutes=10)
 """A worker writes every two minutes; a run that wrote nothing for so long has no worker at work."""
+
+PLAN_WAITS: timedelta = Cluster().wait
+"""So long a plan may wait for room, where the dataset file says nothing else: without plan.json nobody knows what it says."""
+
+SUMMARY_PER_IMAGE = timedelta(milliseconds=0.5)
+"""A summary of 10,000,000 images took 1,792 s of a processor; nearly three times that, as pods may have to share one."""
 
 
 class State(StrEnum):
@@ -74,17 +82,20 @@ def diagnose(facts: RunFacts) -> Diagnosis:
 
 def _without_plan(facts: RunFacts) -> Diagnosis:
     age = facts.now - (facts.last_sign or facts.now)
-    if facts.later is not None:
-        state, cause = (
-            State.ENDED,
-            "the listing was frozen and no plan.json written: the plan failed, or was killed or cleared",
-        )
-    elif age < QUIET:
+    # Of which DAG it is nobody knows yet: a run that another DAG planned meanwhile is no sign that this plan has ended.
+    wait = f"cluster.wait, {format_duration(PLAN_WAITS)} where the dataset file says nothing else"
+    if age < QUIET:
         state, cause = State.RUNNING, "the listing is frozen, plan.json is not written yet: the plan is at work"
-    else:
+    elif age < PLAN_WAITS:
         state, cause = (
             State.WAITING,
-            f"the listing was frozen {_ago(age)} ago and no plan.json written: the plan waits for room, or it failed",
+            f"the listing was frozen {_ago(age)} ago and no plan.json written: the plan may wait for room ({wait}), or it failed",
+        )
+    else:
+        state = State.ENDED
+        cause = (
+            f"the listing was frozen {_ago(age)} ago and no plan.json written: the plan failed, or was killed or cleared, unless "
+            f"it waits for room ({wait})"
         )
     way_on = f"see the log of task plan of the run that began at {facts.run_key[:16]}, and: python -m shoal check {facts.dataset}"
     return Diagnosis(state, cause, way_on)
@@ -110,21 +121,21 @@ def _judge_summarized(facts: RunFacts, plan: StoredPlan, summary: StoredSummary)
         return (
             State.INCOMPLETE,
             cause,
-            f"look at their reasons below; mend the bucket or raise run.tolerated_failed_share, then {_start_again(facts)}",
+            f"look at their reasons below; mend the bucket or raise run.tolerated_failed_share, then {_start_again(plan)}",
         )
     if balance["unsettled"]:
-        return State.INCOMPLETE, _cause_of_unsettled(facts, plan), _go_on(facts)
+        return State.INCOMPLETE, _cause_of_unsettled(facts, plan), _go_on(facts, plan)
     if balance["listed"] == balance["reused"] + balance["archived"] + balance["pending"]:
         return (
             State.INCOMPLETE,
             f"its {balance['pending']} open images were left to a run that was at work on them",
-            _go_on(facts),
+            _go_on(facts, plan),
         )
     budget = format_duration(plan.settings.run.budget)
     return (
         State.INCOMPLETE,
         f"{balance['pending']} images did not fit into the time box of {budget} (run.budget); nothing failed",
-        _go_on(facts),
+        _go_on(facts, plan),
     )
 
 
@@ -134,20 +145,12 @@ def _judge_unsummarized(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, 
         return (
             State.RUNNING if quiet < QUIET else State.ENDED,
             f"it counts the images of run {plan.of_run} with other settings, and has no summary: last sign {_ago(quiet)} ago",
-            f"if it ended, python -m shoal summarize {facts.dataset} once more: nothing was inferred, nothing is lost",
+            f"if it ended, {_count_again(facts, plan)} once more: nothing was inferred, nothing is lost",
         )
     if judged := _judge_without_end(facts, plan) or _judge_approval(facts, plan):
         return judged
     if facts.open is not None and facts.open.count == 0:
-        state = State.RUNNING if quiet < QUIET else State.ENDED
-        first = (
-            f"see whether python -m shoal why {facts.word}/{facts.later} is complete; if not, " if facts.later else ""
-        )
-        return (
-            state,
-            f"every image of its manifest has a row, the summary is missing: last sign {_ago(quiet)} ago",
-            f"{first}clear task summarize of its Dag run, or start a new run: it reuses the rows",
-        )
+        return _judge_inferred(facts, plan, quiet)
     if quiet < QUIET:
         failed = f"; so far: {_first_failure(facts)}" if facts.attempts else ""
         return (
@@ -156,14 +159,29 @@ def _judge_unsummarized(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, 
             f"python -m shoal why {_run(facts)}",
         )
     if facts.attempts:
-        return State.ENDED, _first_failure(facts), _go_on(facts)
+        return State.ENDED, _first_failure(facts), _go_on(facts, plan)
     nobody = facts.open is not None and facts.open.count == sum(shard.images for shard in facts.shards)
     what = "no worker has written anything" if nobody else "its workers fell silent"
     return (
         State.WAITING if nobody and facts.later is None else State.ENDED,
         f"{what} and no attempt left a note, last sign {_ago(quiet)} ago: its pods wait for room, or somebody ended it",
-        f"python -m shoal fit --dataset {facts.dataset}, and the state of the run's infer tasks; then {_start_again(facts)}",
+        f"python -m shoal fit --dataset {facts.dataset}, and the state of the run's infer tasks; then {_start_again(plan)}",
     )
+
+
+def _judge_inferred(facts: RunFacts, plan: StoredPlan, quiet: timedelta) -> tuple[State, str, str]:
+    """Tell of a run that only lacks its summary; that writes nothing before its end, and to end one at work would undo it."""
+    images, takes = plan.counts.listed, QUIET + plan.counts.listed * SUMMARY_PER_IMAGE
+    cause = (
+        "every image of its manifest has a row, the summary is missing: summarize may be at work, which says nothing before its "
+        f"end ({images:,} images take it up to about {_ago(takes)}); last sign {_ago(quiet)} ago"
+    )
+    first = f"see whether python -m shoal why {facts.word}/{facts.later} is complete; if not, " if facts.later else ""
+    way_on = (
+        f"{first}look at task summarize of its Dag run: where it runs, wait; where not, clear it, or start a new run, which "
+        "reuses the rows"
+    )
+    return State.RUNNING if quiet < takes else State.ENDED, cause, way_on
 
 
 def _judge_without_end(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str] | None:
@@ -172,13 +190,13 @@ def _judge_without_end(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, s
         return (
             State.STOPPED,
             "plan_only: the run was to write its plan and no more",
-            f"{_start_again(facts)} without plan_only",
+            f"to infer what it planned: {_start_again(plan)}",
         )
     if plan.dag_run.dag_id == CHECK_DAG_ID:
         return (
             State.STOPPED,
             f"a sample that python -m shoal check {facts.dataset} tries: it has no summary, and later runs reuse its rows",
-            f"nothing; a run over the dataset: airflow dags trigger {reanalyse_dag_id(facts.dataset)}",
+            f"nothing; a run over the dataset: {start_again(facts.dataset, {})}",
         )
     return None
 
@@ -196,7 +214,7 @@ def _judge_approval(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str]
         return (
             State.STOPPED,
             f"{work}: {by} at {facts.answer.at}",
-            f"to be asked again, trigger {plan.dag_run.dag_id} by hand with model_version {plan.model.version}",
+            ask_again(plan),
         )
     state = State.WAITING if approval.decision == "ask" else State.STOPPED
     return (
@@ -204,7 +222,7 @@ def _judge_approval(facts: RunFacts, plan: StoredPlan) -> tuple[State, str, str]
         f"{work} need approval: more than run.approval_cpu_hours {approval.threshold_cpu_hours:g}",
         "answer task approve of its Dag run"
         if approval.decision == "ask"
-        else f"{_start_again(facts)} by hand, and answer its task approve",
+        else f"{_start_again(plan)} by hand, and answer its task approve",
     )
 
 
@@ -225,18 +243,23 @@ def _first_failure(facts: RunFacts) -> str:
     return f"shard {first.shard} failed {often} at {first.failed_at}{node}: {first.error}"
 
 
-def _go_on(facts: RunFacts) -> str:
-    if facts.open is not None and facts.open.count == 0 and facts.plan and facts.plan.shards:
+def _go_on(facts: RunFacts, plan: StoredPlan) -> str:
+    if facts.open is not None and facts.open.count == 0 and plan.shards:
         return f"nothing: other runs have settled its images since; python -m shoal why {facts.word}"
     if facts.later is not None:
         return f"a later run goes on from there: python -m shoal why {facts.word}/{facts.later}"
     mend = "mend that, then " if facts.attempts else ""
-    return f"{mend}{_start_again(facts)}: what is settled is kept"
+    return f"{mend}{_start_again(plan)}: what is settled is kept"
 
 
-def _start_again(facts: RunFacts) -> str:
-    dag_id = (facts.plan and facts.plan.dag_run.dag_id) or reanalyse_dag_id(facts.dataset)
-    return f"airflow dags trigger {dag_id}"
+def _count_again(facts: RunFacts, plan: StoredPlan) -> str:
+    conf = plan.params_json.get("conf")
+    said = "" if conf is None else f" --conf {conf:g}"
+    return f"python -m shoal summarize {facts.dataset} --at {plan.of_run}{said}{' --publish' if plan.may_become_current else ''}"
+
+
+def _start_again(plan: StoredPlan) -> str:
+    return start_again(plan.dataset, plan.params_json)
 
 
 def _run(facts: RunFacts) -> str:

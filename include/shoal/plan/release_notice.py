@@ -1,22 +1,22 @@
 """Notice of a release to a dataset that names the version it uses: what looking at everything again would cost, and how."""
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shoal.bucket.listing import view_listing
 from shoal.contract.layout import FORMAT_VERSION
-from shoal.contract.run_names import backfill_dag_id, reanalyse_dag_id
 from shoal.contract.stored_json import checked, pick, reading
+from shoal.plan.commands import month_command, start_again
 from shoal.plan.document import Plan
 from shoal.results.plan_parts import StoredModel, StoredRate
 from shoal.settings.dataset import Dataset
 from shoal.settings.dataset_stores import Stores
+from shoal.settings.run_form import Window
 from shoal.tables.capture_times import view_clocked
 from shoal.tables.session import open_database
 
-_A_DAY = timedelta(days=1)
+_A_MOMENT = timedelta(seconds=1)
 
 
 def notice_release(stores: Stores, plan: Plan) -> list[str]:
@@ -30,7 +30,7 @@ def notice_release(stores: Stores, plan: Plan) -> list[str]:
     if release.version == own:
         return [f"the newest model version, {own}, is the one the dataset names: nothing to tell"]
     first, last = _find_months(stores, plan)
-    command = backfill_command(plan.dataset.name, release.version, first, last, datetime.now(UTC))
+    command = release_command(plan.dataset.name, release.version, first, last, datetime.now(UTC))
     approval = plan.approval.to_json()
     stores.results.write_json(
         stores.layout.releases,
@@ -84,7 +84,7 @@ class _Told:
     command: str
 
 
-def backfill_command(dataset: str, version: str, first: datetime, last: datetime, now: datetime) -> str:
+def release_command(dataset: str, version: str, first: datetime, last: datetime, now: datetime) -> str:
     """Write the command that looks at a span of capture time with another version.
 
     Airflow backfills past months only; where all images are of the month in progress, it is a run of the whole dataset.
@@ -96,15 +96,8 @@ def backfill_command(dataset: str, version: str, first: datetime, last: datetime
         last: Latest capture time.
         now: The time; months before its own are past.
     """
-    conf = json.dumps({"model_version": version})
-    start = first.replace(day=1)
-    end = min(last, now.replace(day=1, tzinfo=last.tzinfo) - _A_DAY).replace(day=1)
-    if start.date() > end.date():
-        return f"airflow dags trigger {reanalyse_dag_id(dataset)} --conf '{conf}'"
-    return (
-        f"airflow backfill create --dag-id {backfill_dag_id(dataset)} --from-date {start:%Y-%m-%d} --to-date {end:%Y-%m-%d} "
-        f"--reprocess-behavior completed --max-active-runs 1 --dag-run-conf '{conf}'"
-    )
+    conf, span = {"model_version": version}, Window(first.replace(tzinfo=None), last.replace(tzinfo=None) + _A_MOMENT)
+    return month_command(dataset, span, conf, now) or start_again(dataset, conf)
 
 
 def _find_months(stores: Stores, plan: Plan) -> tuple[datetime, datetime]:

@@ -49,6 +49,16 @@ TellRunFailed(dataset)({"dag": Dag, "run_id": "run 2", "reason": "task_failure"}
 for state in ("running", "queued", "failed"):
     context = {"dag_run": {"state": state, "dag_id": "reanalyse_reef", "dag_run_id": f"run {state}"}, "deadline": {"deadline_time": "10:00"}}
     asyncio.run(tell_late(dataset="reef", alerts=dataset.alerts.model_dump(mode="json"), context=context))
+from airflow.sdk.execution_time import comms, task_runner
+class Airflow:
+    # Answers as the supervisor of a triggerer does: of this Dag run it has a plan, and no variable is there.
+    def send(self, asked):
+        if isinstance(asked, comms.GetXCom) and (asked.task_id, asked.run_id) == ("plan", "run planned"):
+            return comms.XComResult(key=asked.key, value={"run_key": "20260601T020000Z-abcd1234"})
+        return comms.ErrorResponse()
+task_runner.SUPERVISOR_COMMS = Airflow()
+context["dag_run"] |= {"state": "running", "dag_run_id": "run planned"}
+asyncio.run(tell_late(dataset="reef", alerts=dataset.alerts.model_dump(mode="json"), context=context))
 print(json.dumps(said))
 """
 
@@ -107,7 +117,15 @@ def test_a_failed_run_is_told_with_airflow_s_reason(told):
 def test_a_late_run_is_told_in_the_triggerer_and_a_failed_one_not_twice(told, by):
     sent, _ = told
     late = [entry["text"] for entry in sent if entry["by"] == by and "should have ended by 10:00" in entry["text"]]
-    assert [text.split(" of reanalyse_reef is ")[1].split()[0] for text in late] == ["running", "queued"]
+    assert [text.split(" of reanalyse_reef is ")[1].split()[0] for text in late] == ["running", "queued", "running"]
+
+
+def test_a_late_run_is_told_with_the_command_that_looks_at_it(told):
+    sent, _ = told
+    late = [entry["text"] for entry in sent if entry["by"] == "KeptAsync" and "should have ended by" in entry["text"]]
+    assert [text.partition(" - ")[2] for text in late] == [
+        "python -m shoal why reef", "python -m shoal why reef", "python -m shoal why reef/20260601T020000Z-abcd1234",
+    ]  # fmt: skip
 
 
 def test_who_could_not_be_told_is_logged_in_one_line(told):

@@ -14,7 +14,7 @@ from shoal.contract.job import ShardJob
 from shoal.contract.layout import VariantLayout
 from shoal.models.approval import Answer, Asks, Decision, write_answer
 from shoal.models.choice import Shelf
-from shoal.plan.release_notice import backfill_command, notice_release, read_notice
+from shoal.plan.release_notice import notice_release, read_notice, release_command
 from shoal.results.answer import move_current
 from shoal.results.stored_plan import StoredPlan
 from worker.hostile_models import elsewhere
@@ -338,6 +338,6 @@ def test_the_newest_version_is_no_news_to_a_dataset_that_names_it(reef):
     ],
 )
 def test_the_command_covers_past_months(first, last, expected):
-    command = backfill_command("reef", V2, first, last, datetime(2026, 11, 25, tzinfo=UTC))
+    command = release_command("reef", V2, first, last, datetime(2026, 11, 25, tzinfo=UTC))
     assert expected in command
     assert command.endswith("""'{"model_version": "v2"}'""")

@@ -1,6 +1,7 @@
 """`why`: the first cause and the next step of a run, from a real bucket that holds what real runs left there."""
 
 import json
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +11,7 @@ from pipeline import worker_environment
 from shoal.contract.errors import ConfigError, ContractError, StoreError, WorkerError
 from shoal.contract.rows import FATES, ROW_COLUMNS
 from shoal.contract.units import utc_text
-from shoal.history.facts import read_facts
+from shoal.history.facts import Images, read_facts
 from shoal.history.find_run import latest_run
 from shoal.history.standing import read_first_run
 from shoal.history.why import State, diagnose
@@ -143,6 +144,19 @@ def test_a_run_that_goes_on_in_a_later_one_names_it(slow_images):
     assert found.next == f"a later run goes on from there: python -m shoal why {slow_images.dataset.name}/{second}"
 
 
+def test_a_run_of_another_variant_or_over_less_goes_on_with_nothing(slow_images):
+    first, soon = slow_images.plan(), datetime.now(UTC)
+    slow_images.summarize(first)
+    slow_images.plan(at=soon + timedelta(seconds=5), model_version="v2")
+    slow_images.plan(at=soon + timedelta(seconds=10), prefix="IPC608/")
+    slow_images.plan(at=soon + timedelta(seconds=15), plan_only=True)
+    assert facts_of(slow_images, first.run_key).later is None
+    command = f"airflow dags trigger reanalyse_{slow_images.dataset.name}: what is settled is kept"
+    assert why(slow_images, first.run_key).next == command
+    last = slow_images.plan(at=soon + timedelta(seconds=20), conf=0.5)
+    assert facts_of(slow_images, first.run_key).later == last.run_key
+
+
 def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     for number in range(120):
         empty_bucket.put(f"{number:03}.jpg", dark_jpeg(number)[:200])
@@ -205,7 +219,7 @@ def test_a_run_without_summary_before_a_later_one_names_that_first(few_images, l
     found = why(few_images, plan.run_key, later_s)
     assert found.state is state
     assert found.next.startswith(
-        f"see whether python -m shoal why {few_images.dataset.name}/{later} is complete; if not, clear"
+        f"see whether python -m shoal why {few_images.dataset.name}/{later} is complete; if not, look at"
     )
 
 
@@ -215,7 +229,16 @@ def test_a_killed_summarize_is_told_from_missing_rows(few_images):
     found = why(few_images, later_s=3600)
     assert found.state is State.ENDED
     assert found.cause.startswith("every image of its manifest has a row, the summary is missing")
-    assert found.next.startswith("clear task summarize")
+    assert found.next.startswith("look at task summarize of its Dag run: where it runs, wait; where not, clear it")
+
+
+@pytest.mark.parametrize(("later_s", "state"), [(5000, State.RUNNING), (6000, State.ENDED)], ids=["at work", "killed"])
+def test_a_summary_of_many_images_may_be_silent_for_longer(few_images, later_s, state):
+    facts = facts_of(few_images, few_images.plan().run_key)
+    plan = replace(facts.plan, counts=replace(facts.plan.counts, listed=10_000_000))
+    now = facts.now + timedelta(seconds=later_s)
+    found = diagnose(replace(facts, plan=plan, now=now, open=Images()))
+    assert (found.state, "(10,000,000 images take it up to about 93 min)" in found.cause) == (state, True), found
 
 
 def test_rows_that_lie_in_parts_count_while_the_run_is_at_work(slow_images):
@@ -292,7 +315,7 @@ def test_plan_only_ends_on_purpose(few_images):
     few_images.plan(plan_only=True)
     found = why(few_images, later_s=3600)
     assert (found.state, found.next) == (
-        State.STOPPED, f"airflow dags trigger reanalyse_{few_images.dataset.name} without plan_only",
+        State.STOPPED, f"to infer what it planned: airflow dags trigger reanalyse_{few_images.dataset.name}",
     )  # fmt: skip
 
 
@@ -314,15 +337,49 @@ def test_approval_is_told_from_plan_and_answer(few_images, decision, answer, sta
     assert (found.state, cause in found.cause) == (state, True), found
 
 
+def test_what_was_said_when_a_run_was_started_is_said_again(few_images):
+    """Also of a month's run, whose own DAG would refuse to look at no month."""
+    may = {"window_start": "2026-05-01T00:00:00Z", "window_end": "2026-06-01T00:00:00Z"}
+    said = {"model_version": "v2", "conf": 0.5, "prefix": "d'en Baix/", **may}
+    facts = facts_of(few_images, few_images.plan(model_version="v2", conf=0.5).run_key)
+    by = replace(facts.plan.dag_run, dag_id=f"backfill_{few_images.dataset.name}")
+    plan = replace(facts.plan, dag_run=by, params_json=facts.plan.params_json | said)
+    ended = diagnose(replace(facts, plan=plan, now=facts.now + timedelta(hours=1)))
+    command = shlex.split(ended.next.partition("; then ")[2])
+    assert command[:4] == ["airflow", "dags", "trigger", f"reanalyse_{few_images.dataset.name}"]
+    assert json.loads(command[-1]) == said
+    approval = StoredApproval("ask", 12, 30.5, 24.0, answered_by=None, answered_at=None)
+    no = Answer(yes=False, by="ana", at="2026-11-25T10:00:00Z")
+    unsaid = replace(plan, approval=approval, params_json=plan.params_json | {"model_version": None})
+    refused = diagnose(replace(facts, plan=unsaid, answer=no)).next
+    assert refused.startswith(f"to be asked again: airflow dags trigger reanalyse_{few_images.dataset.name} --conf ")
+    assert json.loads(shlex.split(refused)[-1]) == said
+
+
+def test_a_count_that_died_is_asked_for_as_it_was(few_images):
+    run = few_images.run().summary["run"]["run_key"]
+    facts = facts_of(few_images, run)
+    plan = replace(facts.plan, of_run=run, params_json=facts.plan.params_json | {"conf": 0.4}, may_become_current=False)
+    command = f"python -m shoal summarize {few_images.dataset.name} --at {run}"
+    assert f"{command} --conf 0.4 once more" in diagnose(replace(facts, plan=plan, summary=None)).next
+    plan = replace(plan, params_json=plan.params_json | {"conf": None}, may_become_current=True)
+    assert f"{command} --publish once more" in diagnose(replace(facts, plan=plan, summary=None)).next
+
+
 @pytest.mark.parametrize(
-    ("later_s", "state"), [(0, State.RUNNING), (3600, State.WAITING)], ids=["at work", "waits or failed"]
+    ("later_s", "state"),
+    [(0, State.RUNNING), (3600, State.WAITING), (13 * 3600, State.ENDED)],
+    ids=["at work", "waits for room or failed", "longer than a plan waits"],
 )
 def test_a_run_without_plan_says_where_to_look(few_images, later_s, state):
+    """A run that another DAG plans meanwhile tells nothing of it."""
     plan = few_images.plan()
+    few_images.plan(at=datetime.now(UTC) + timedelta(seconds=5))
     few_images.stores.results.delete([run_of(few_images, plan).plan, run_of(few_images, plan).manifest])
-    found = why(few_images, later_s=later_s)
+    found = why(few_images, plan.run_key, later_s)
     assert found.state is state
     assert "plan.json" in found.cause
+    assert "wait" not in found.cause or "(cluster.wait, 12h" in found.cause
     assert found.next.endswith(f"python -m shoal check {few_images.dataset.name}")
 
 

@@ -1,6 +1,8 @@
 """What a run was asked for: a backfill looks at its month, a single run of its DAG at one month, anything else is told where to go."""
 
+import json
 import re
+import shlex
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -76,9 +78,31 @@ def test_a_run_of_the_other_dag_looks_at_what_it_is_asked_for():
         pytest.param((None, None), "2026-01-31", "--from-date 2025-12-01 --to-date 2025-12-01", id="in January"),
         pytest.param(("2026-01-15", None), "2026-03-20", "--from-date 2026-01-01 --to-date 2026-02-01", id="until now"),
         pytest.param(("2026-05-01", "2026-07-02"), "2026-06-15", "--from-date 2026-05-01 --to-date 2026-05-01", id="not past"),
-        pytest.param(("2027-01-01", None), "2026-06-15", "--from-date 2026-05-01 --to-date 2026-05-01", id="in the future"),
     ],
 )  # fmt: skip
 def test_months_that_airflow_can_backfill_are_named(window, now, months):
     start, end = (text and datetime.fromisoformat(text) for text in window)
     assert months in month_command("reef", Window(start, end), {}, datetime.fromisoformat(now))
+
+
+@pytest.mark.parametrize(
+    "window",
+    [("2026-12-05", "2026-12-20"), ("2026-12-01", None), ("2027-01-01", None)],
+    ids=["in it", "all of it", "later"],
+)
+def test_no_other_month_is_named_for_the_one_in_progress(window):
+    start, end = (text and datetime.fromisoformat(text) for text in window)
+    assert month_command("reef", Window(start, end), {}, datetime(2026, 12, 24)) is None
+
+
+def test_a_run_over_days_of_no_past_month_is_told_of_the_other_dag_alone():
+    now = datetime.now(UTC)
+    asked = {"window_start": now.isoformat(), "prefix": "d'en Baix/", "plan_only": True}
+    with pytest.raises(
+        ConfigError, match="in progress is the next full run's: airflow dags trigger reanalyse_reef"
+    ) as refused:
+        read_params(context("backfill_reef", **asked))
+    assert "airflow backfill" not in str(refused.value)
+    _, _, command = str(refused.value).removesuffix(" looks at it now").partition("full run's: ")
+    *_, conf = shlex.split(command)
+    assert (json.loads(conf)["prefix"], json.loads(conf)["plan_only"]) == ("d'en Baix/", True)

@@ -17,6 +17,7 @@ from shoal.airflow.xcom_keys import PLAN
 from shoal.airflow.xcom_keys import SAID as TO_BE_NOTED
 from shoal.contract.errors import shown
 from shoal.models.approval import Answer, Decision, answer_to, is_newer, write_answer
+from shoal.plan.commands import ask_again
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Run
 
@@ -78,11 +79,9 @@ class ApproveOperator(ApprovalOperator):
             _note(context, plan, answer)
             return
         if answer is not None and (decision is Decision.REFUSED or is_newer(answer, run["run_key"])):
-            self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
+            self._refuse(context, f"{answer.describe()} - {ask_again(plan)}")
         if decision is not Decision.ASK:
-            self._refuse(
-                context, f"{_figures(plan)} wait for approval, and this run may not ask. {_way_out(context, plan)}"
-            )
+            self._refuse(context, f"{_figures(plan)} wait for approval, and this run may not ask - {ask_again(plan)}")
         if context["task_state_store"].get(ASKED) == run["run_key"]:
             # An answer within the second in which an attempt asks can reach Airflow before its scheduler has heard that the
             # attempt's process ended. It takes that for a failed attempt; the answer lies beside the task, unread.
@@ -132,7 +131,7 @@ class ApproveOperator(ApprovalOperator):
         with translated_errors():
             write_answer(stores.results, stores.layout.variant(plan.variant.directory), plan, answer)
         if not answer.yes:
-            self._refuse(context, f"{answer.describe()}. {_way_out(context, plan)}")
+            self._refuse(context, f"{answer.describe()} - {ask_again(plan)}")
         _note(context, plan, answer)
 
     def _refuse(self, context: Context, reason: str) -> NoReturn:
@@ -182,7 +181,3 @@ def _figures(plan: StoredPlan) -> str:
     return (
         f"{plan.models}: {approval.images} images, {approval.cpu_hours:.3g} CPU hours ({plan.seconds_per_image.source})"
     )
-
-
-def _way_out(context: Context, plan: StoredPlan) -> str:
-    return f"To be asked again, trigger {context['ti'].dag_id} by hand with model_version {plan.model.version}"

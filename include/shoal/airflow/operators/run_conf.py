@@ -48,10 +48,17 @@ def read_params(context: Context) -> RunParams:
 def _explain_no_month(params: RunParams, dataset: str) -> str:
     said = params.model_dump(mode="json", exclude_defaults=True)
     rest = {name: value for name, value in said.items() if not name.startswith("window_")}
+    anything = trigger_command(reanalyse_dag_id(dataset), said)
+    months = month_command(dataset, params.window, rest)
+    ways_on = (
+        f"{months} looks at whole months, {anything} at anything else"
+        if months is not None
+        else f"no month that is past is in that, and the one in progress is the next full run's: {anything} "
+        "looks at it now"
+    )
     return (
         f"Runs of {backfill_dag_id(dataset)} look at one calendar month each (UTC), and this one asks for "
-        f"{say_params(params, {}) or 'everything'} - {month_command(dataset, params.window, rest)} looks at whole months, "
-        f"{trigger_command(reanalyse_dag_id(dataset), said)} at anything else"
+        f"{say_params(params, {}) or 'everything'} - {ways_on}"
     )
 
 

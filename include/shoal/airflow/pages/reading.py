@@ -17,7 +17,7 @@ from shoal.airflow.pages.run_place import Place, find_home, find_run, label_of, 
 from shoal.airflow.pages.run_view import RunView, view_run
 from shoal.contract.errors import ConfigError, ShoalError, StoreError
 from shoal.contract.run_names import broken_dag_id, dataset_of
-from shoal.history.digest import RunDigest, digest, digest_all, newest_by_month
+from shoal.history.digest import RunDigest, digest, digest_all, find_later, newest_by_month
 from shoal.history.notes import Notes
 from shoal.history.overview import Overview, read_overview
 from shoal.history.seen_run import see_run
@@ -167,7 +167,7 @@ async def see_run_now(dag_id: str, variant: str, run_key: str) -> Seen[RunView]:
     def read() -> RunView:
         place, _ = find_run(dag_id, variant, run_key)
         current = read_current(place.results, place.layout)
-        later = _later(place, run_key)
+        later = _later(place, run_key, variant)
         current_run = current["run_key"] if current else None
         return view_run(
             dag_id, variant, see_run(place.stores, run_key, variant, NOTES, current=current_run, later=later)
@@ -235,14 +235,9 @@ def need_dataset(dag_id: str) -> str:
     return name
 
 
-def _later(place: Place, run_key: str) -> str | None:
-    """Find the next run that goes on with a dataset, as far as a few looks tell."""
-    runs = runs_of(place)
-    for other in sorted(one for one in runs if one > run_key)[:RUNS_A_PAGE]:
-        found = _digest(place, other, runs[other])
-        if not found.is_aside and found.state not in {"plan only", "no plan", "unreadable"}:
-            return other
-    return None
+def _later(place: Place, run_key: str, variant: str) -> str | None:
+    mine, runs = _digest(place, run_key, variant), runs_of(place)
+    return find_later(run_key, variant, mine.scope, runs, partial(_digest, place)) if mine.scope else None
 
 
 def _look_through(place: Place, runs: Mapping[str, str]) -> Iterator[list[RunDigest]]:
