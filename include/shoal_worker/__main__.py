@@ -16,6 +16,7 @@ from pathlib import Path
 
 from shoal.contract.errors import ConfigError, ModelRefusedError, ShoalError, one_line
 from shoal.contract.exit_codes import WorkerExit, exit_of
+from shoal.contract.image_limits import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.contract.inference import read_planned_settings
 from shoal.contract.look_again import COMMAND
 from shoal.contract.worker_command import WorkerCommand
@@ -73,24 +74,32 @@ def _attempt(options: argparse.Namespace, stop: StopRequest) -> tuple[WorkerExit
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    try:
+        planned = read_planned_settings(arguments.planned) if arguments.planned else None
+    except ConfigError as err:
+        print(err, file=sys.stderr)  # noqa: T201
+        return WorkerExit.CONFIG
+    limit, scan_limit = arguments.pixel_limit or PIXEL_LIMIT, SCAN_LIMIT
+    if planned:
+        limit = min(planned.pixel_limit, arguments.pixel_limit or planned.pixel_limit)
+        scan_limit = planned.scan_limit
     # OpenCV reads its own limit once, when it is loaded.
-    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(arguments.pixel_limit)
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(limit)
     from shoal_worker.predict import ThenFile, open_detector, open_planned, open_service, predict  # noqa: PLC0415
 
-    all_read, limit = True, arguments.pixel_limit
+    all_read = True
     iou = IOU if arguments.iou is None else arguments.iou
     then = None if arguments.then is None else ThenFile(arguments.then, arguments.pad, not arguments.as_is)
     try:
         if arguments.service:
             detector = open_service(arguments.service, arguments.conf, limit)
-        elif arguments.planned:
-            planned = replace(read_planned_settings(arguments.planned), stored_conf=arguments.conf)
-            detector = open_planned(arguments.model, arguments.then, planned)
+        elif planned:
+            detector = open_planned(arguments.model, arguments.then, replace(planned, stored_conf=arguments.conf))
         else:
             detector = open_detector(arguments.model, arguments.imgsz, arguments.conf, iou, limit, then)
         with ExitStack() as opened:
             opened.callback(detector.end)
-            for was_read, line in predict(detector, arguments.images, limit):
+            for was_read, line in predict(detector, arguments.images, limit, scan_limit):
                 print(line, flush=True)  # noqa: T201
                 all_read = all_read and was_read
     except ConfigError as err:
@@ -115,7 +124,7 @@ def _serve(arguments: argparse.Namespace) -> int:
         imgsz=arguments.imgsz,
         conf=arguments.conf,
         iou=IOU if arguments.iou is None else arguments.iou,
-        pixel_limit=arguments.pixel_limit,
+        pixel_limit=arguments.pixel_limit or PIXEL_LIMIT,
         then=None if arguments.then is None else arguments.then.absolute(),
         pad=arguments.pad,
         square=not arguments.as_is,

@@ -48,7 +48,8 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     _add_looking(parser)
     parser.add_argument(
         "--planned", type=Path, metavar="FILE",
-        help="look as a run does: its settings, `job.inference` of its plan.json, tiles and crops included",
+        help="look as a run does: its settings, `job.inference` of its plan.json, tiles, crops and limits of images included; "
+        "--pixel-limit can only lower its own",
     )  # fmt: skip
     parser.add_argument("images", nargs="+", metavar="IMAGE")
 
@@ -88,7 +89,7 @@ def _add_looking(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--as-is", action="store_true", help="with --then: crops are not made square")
     parser.add_argument(
-        "--pixel-limit", type=positive, default=PIXEL_LIMIT, metavar="N",
+        "--pixel-limit", type=positive, metavar="N",
         help=f"most pixels of an image, as model.pixel_limit of a dataset ({PIXEL_LIMIT})",
     )  # fmt: skip
 

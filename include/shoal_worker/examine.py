@@ -217,9 +217,8 @@ class Examiner:
     def _failed(self, image: ListedImage, failure: Undecodable, facts: dict[str, Any], seconds: float) -> Row:
         header = failure.header
         size = {} if header is None else {"width": header.width, "height": header.height}
-        return self._row(
-            image, Status.FAILED, reason=failure.reason, detail=failure.detail, **size, **facts, seconds=seconds
-        )
+        detail = None if failure.detail is None else one_line(failure.detail)
+        return self._row(image, Status.FAILED, reason=failure.reason, detail=detail, **size, **facts, seconds=seconds)
 
     def _row(self, image: ListedImage, status: Status, **columns: Any) -> Row:
         return new_row(image, self._stamp, status, **columns)

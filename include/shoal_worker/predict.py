@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from shoal.contract.errors import BrokeOffError, ConfigError, ModelRefusedError
-from shoal.contract.image_limits import PIXEL_LIMIT
+from shoal.contract.image_limits import PIXEL_LIMIT, SCAN_LIMIT
 from shoal.contract.inference import Inference
 from shoal.contract.model_info import resolve_imgsz
 from shoal.contract.rows import Reason, Status
@@ -142,7 +142,9 @@ def open_service(service: Path, conf: float, pixel_limit: int = PIXEL_LIMIT) -> 
     return ServiceDetector(read_service(service), inference)
 
 
-def predict(detector: Sight, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT) -> Iterator[tuple[bool, str]]:
+def predict(
+    detector: Sight, images: Sequence[str], pixel_limit: int = PIXEL_LIMIT, scan_limit: int = SCAN_LIMIT
+) -> Iterator[tuple[bool, str]]:
     """Examine files one by one; yields whether it could be read and one line of JSON for each, in the order given."""
     for image in images:
         try:
@@ -151,10 +153,10 @@ def predict(detector: Sight, images: Sequence[str], pixel_limit: int = PIXEL_LIM
             log.error("%s cannot be read: %s", image, err.strerror)  # noqa: TRY400 - no traceback for a wrong path
             yield False, _unread(detector, image, err)
         else:
-            yield True, look_at(detector, image, data, pixel_limit)
+            yield True, look_at(detector, image, data, pixel_limit, scan_limit)
 
 
-def look_at(detector: Sight, image: str, data: bytes, pixel_limit: int) -> str:
+def look_at(detector: Sight, image: str, data: bytes, pixel_limit: int, scan_limit: int = SCAN_LIMIT) -> str:
     """Examine the bytes of one image.
 
     Args:
@@ -162,6 +164,7 @@ def look_at(detector: Sight, image: str, data: bytes, pixel_limit: int) -> str:
         image: What people call it.
         data: The whole file.
         pixel_limit: Most pixels it may have.
+        scan_limit: Most scans a progressive JPEG may have.
 
     Returns:
         One line of JSON.
@@ -169,7 +172,7 @@ def look_at(detector: Sight, image: str, data: bytes, pixel_limit: int) -> str:
     Raises:
         MemoryError, GpuFailedError, ModelRefusedError: It is not the image's fault.
     """
-    return answer_line(image, detector.task.columns[0], **_examine(detector, image, data, pixel_limit))
+    return answer_line(image, detector.task.columns[0], **_examine(detector, image, data, pixel_limit, scan_limit))
 
 
 def _unread(detector: Sight, image: str, err: OSError) -> str:
@@ -178,8 +181,8 @@ def _unread(detector: Sight, image: str, err: OSError) -> str:
     return answer_line(image, detector.task.columns[0], Status.FAILED, reason=UNREADABLE)
 
 
-def _examine(detector: Sight, image: str, data: bytes, pixel_limit: int) -> dict[str, Any]:
-    decoded = _decode(data, pixel_limit)
+def _examine(detector: Sight, image: str, data: bytes, pixel_limit: int, scan_limit: int) -> dict[str, Any]:
+    decoded = _decode(data, pixel_limit, scan_limit)
     if isinstance(decoded, Undecodable):
         header = decoded.header
         size = {} if header is None else {"width": header.width, "height": header.height}
@@ -199,7 +202,7 @@ def _examine(detector: Sight, image: str, data: bytes, pixel_limit: int) -> dict
     return {"status": Status.PROCESSED, **known, **found.describe(detector.names)}
 
 
-def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
+def _decode(data: bytes, pixel_limit: int, scan_limit: int) -> Decoded | Undecodable:
     """Decode within the limits of a shard's worker; what takes longer goes on in its thread until the process ends."""
     underway, image, done = (
         Underway(),
@@ -210,7 +213,7 @@ def _decode(data: bytes, pixel_limit: int) -> Decoded | Undecodable:
     def work() -> None:
         try:
             with underway.decoding(image):
-                header = read_header(data, pixel_limit)
+                header = read_header(data, pixel_limit, scan_limit)
             if isinstance(header, Undecodable):
                 return done.put(header)
             with underway.decoding(image, header.pixels):

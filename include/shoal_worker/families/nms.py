@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from shoal.contract.inference import Inference
 from shoal_worker.families.probabilities import check_probabilities
-from shoal_worker.image.letterbox import to_original
-from shoal_worker.tasks.detect import Detections
 
 Floats = NDArray[np.float32]
 
@@ -46,27 +44,6 @@ class Thresholds:
         return cls(inference.stored_conf, inference.iou, inference.max_det)
 
 
-def postprocess(
-    prediction: Floats, frame_hw: tuple[int, int], image_hw: tuple[int, int], thresholds: Thresholds
-) -> Detections:
-    """Choose the boxes of one image from the model's output.
-
-    Args:
-        prediction: `(4 + classes, anchors)` float32: rows 0-3 are centre x, centre y, width, height in pixels
-            of the letterboxed frame, the others the classes' probabilities.
-        frame_hw: (height, width) of the letterboxed frame in pixels.
-        image_hw: (height, width) of the original image in pixels.
-        thresholds: What decides which boxes are kept.
-    """
-    chosen = choose(prediction, thresholds)
-    return Detections(
-        class_id=chosen.class_id,
-        confidence=chosen.confidence,
-        xyxy=to_original(chosen.xyxy, frame_hw, image_hw),
-        max_det_reached=chosen.max_det_reached,
-    )
-
-
 @dataclass(frozen=True)
 class Chosen:
     """Boxes that are kept, most confident first.
@@ -87,7 +64,13 @@ class Chosen:
 
 
 def choose(prediction: Floats, thresholds: Thresholds) -> Chosen:
-    """Choose the boxes of one image, in the frame; see `postprocess`."""
+    """Choose the boxes of one image, in the frame, from the model's output.
+
+    Args:
+        prediction: `(4 + classes, anchors)` float32: rows 0-3 are centre x, centre y, width, height in pixels
+            of the letterboxed frame, the others the classes' probabilities.
+        thresholds: What decides which boxes are kept.
+    """
     anchors, class_id, confidence = candidates(prediction, thresholds.conf)
     centre, half = prediction[:2, anchors].T, prediction[2:4, anchors].T / 2
     xyxy = np.concatenate([centre - half, centre + half], axis=1)
@@ -153,7 +136,7 @@ def candidates(prediction: Floats, conf: float) -> tuple[NDArray[np.intp], NDArr
     """Find the boxes whose best class scores above `conf`.
 
     Args:
-        prediction: `(4 + classes, anchors)` float32, as in `postprocess`.
+        prediction: `(4 + classes, anchors)` float32, as in `choose`.
         conf: What they must score more than.
 
     Returns:

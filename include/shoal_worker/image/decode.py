@@ -19,6 +19,9 @@ from shoal_worker.image.header import Header, Undecodable, jpeg_reason, pillow_w
 from shoal_worker.image.letterbox import Image
 from shoal_worker.image.markers import read_markers
 
+_ZEROS = 64
+"""So many bytes of nothing at its end no packed picture has: its end was never written."""
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -59,7 +62,7 @@ def decode_pixels(data: bytes, header: Header) -> Decoded | Undecodable:
     if header.format == "JPEG":
         return _decode_jpeg(data, header)
     if header.format == "PNG":
-        return _judge_png(data, header, _by_opencv(png.without_texts(data), header))
+        return _judge_png(data, header)
     if header.format == "TIFF":
         return _decode_tiff(data, header)
     image = _by_opencv(data, header)
@@ -108,11 +111,12 @@ def _without_trailer(data: bytes, header: Header) -> Decoded | Undecodable:
     return _diagnose(data, header) if image is None else Decoded(image, detail="trailer missing (all rows are there)")
 
 
-def _judge_png(data: bytes, header: Header, image: Image | None) -> Decoded | Undecodable:
+def _judge_png(data: bytes, header: Header) -> Decoded | Undecodable:
+    image = _by_opencv(png.for_opencv(data), header)
     if image is not None:
         return Decoded(image, detail=png.bad_sums(data, critical=False))
     ended = png.with_end(data)
-    image = None if ended is None else _by_opencv(ended, header)
+    image = None if ended is None else _by_opencv(png.for_opencv(ended), header)
     if image is not None:
         return Decoded(image, detail="end chunk missing (all rows are there)")
     cut, words = png.why_undecodable(data)
@@ -122,12 +126,15 @@ def _judge_png(data: bytes, header: Header, image: Image | None) -> Decoded | Un
 
 
 def _by_opencv(data: bytes, header: Header) -> Image | None:
+    # Where an AVIF's boxes turn it, its EXIF, which may say so again, is not to turn it twice.
+    flags = cv2.IMREAD_COLOR if header.turned == 1 else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        return cast("Image | None", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR))
+        image = cast("Image | None", cv2.imdecode(np.frombuffer(data, np.uint8), flags))
     except cv2.error as err:
         if err.code == cv2.Error.STS_NO_MEM:
             raise MemoryError(f"no room to decode {header.width}x{header.height} px") from err
         return None
+    return None if image is None else jpeg.turn(image, header.turned)
 
 
 def _diagnose(data: bytes, header: Header) -> Undecodable:
@@ -143,6 +150,8 @@ def _diagnose(data: bytes, header: Header) -> Undecodable:
         return Undecodable(Reason.TRUNCATED if cut else Reason.CORRUPT, header, words)
     if _is_cut(data, header):
         return Undecodable(Reason.TRUNCATED, header, f"{header.format} that ends early")
+    if data.endswith(bytes(_ZEROS)):
+        return Undecodable(Reason.CORRUPT, header, f"{header.format} that ends in zeros")
     return Undecodable(Reason.UNSUPPORTED, header, f"{header.format} of a kind that OpenCV does not decode")
 
 

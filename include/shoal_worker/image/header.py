@@ -15,6 +15,7 @@ from shoal.contract.rows import Reason
 from shoal_worker.image import jpeg, jpeg2000, png, tiff
 from shoal_worker.image.markers import MOST_SEGMENTS, count_scans, read_markers
 from shoal_worker.image.other_files import tell_other_file
+from shoal_worker.image.tiff import ORIENTATION
 
 Pillow.MAX_IMAGE_PIXELS = None  # our own limit is checked against the header; Pillow's would hide the size
 
@@ -23,6 +24,7 @@ FORMATS = frozenset({"JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "AVIF", "JPEG2
 
 _HEIC_BRANDS = frozenset({b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"})
 _HEIC = "HEIC: convert with `heif-convert IN.heic OUT.jpg` or `magick mogrify -format jpg *.heic`"
+_RAW = "the first picture is a preview of another one, as in a raw photo: convert it to JPEG"
 _MAGIC = (png.SIGNATURE, b"\xff\xd8\xff", b"GIF87a", b"GIF89a", *tiff.MAGIC)
 _JPEG_CANNOT = ("nsupported", "precision", "not supported", "DNL", "arithmetic coding", "not implemented")
 _OBJECT = re.compile(r" <[\w.]+ object at 0x[0-9a-f]+>")
@@ -37,12 +39,14 @@ class Header:
         height: Pixels.
         format: Pillow's name of it.
         tile_pixels: Pixels of one of the tiles that it is decoded in, 0 where it has none.
+        turned: The EXIF orientation that an AVIF's own boxes (`irot`, `imir`) come to, which OpenCV does not apply; 1 for none.
     """
 
     width: int
     height: int
     format: str = field(default="", compare=False)
     tile_pixels: int = field(default=0, compare=False)
+    turned: int = field(default=1, compare=False)
 
     @property
     def pixels(self) -> int:
@@ -113,13 +117,27 @@ def _claimed(data: bytes) -> Header | Undecodable:
         return Header(*size, "PNG") if min(size) else Undecodable(Reason.CORRUPT, detail="IHDR: a side of 0 px")
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS and b"avif" not in data[12:64]:
         return Undecodable(Reason.UNSUPPORTED, detail=_HEIC)
+    if data.startswith(tiff.MAGIC) and tiff.is_preview(data):
+        return Undecodable(Reason.UNSUPPORTED, detail=_RAW)
+    return _by_pillow(data)
+
+
+def _by_pillow(data: bytes) -> Header | Undecodable:
     try:
         with Pillow.open(io.BytesIO(data)) as lazy:
-            return Header(*lazy.size, lazy.format or "", tiff.tile_pixels(lazy))
+            return Header(*lazy.size, lazy.format or "", tiff.tile_pixels(lazy), _turned(lazy))
     except MemoryError:
         raise
     except Exception as err:  # noqa: BLE001 - Pillow's parsers raise anything on hostile bytes
         return _no_header(data, pillow_words(err))
+
+
+def _turned(lazy: Pillow.Image) -> int:
+    """Read how an AVIF is turned: Pillow writes what its boxes say into the EXIF that it hands over, and turns nothing."""
+    if lazy.format != "AVIF":
+        return 1
+    orientation = lazy.getexif().get(ORIENTATION, 1)
+    return orientation if orientation in range(2, 9) else 1
 
 
 def _jpeg_header(data: bytes) -> Header | Undecodable:
@@ -136,6 +154,8 @@ def _jpeg_header(data: bytes) -> Header | Undecodable:
 
 def _no_header(data: bytes, words: str) -> Undecodable:
     """Say why a header that Pillow cannot read is none."""
+    if data.startswith(tiff.MAGIC) and tiff.is_blank(data):
+        return Undecodable(Reason.CORRUPT, detail="zeros where its directory should be")
     if data.startswith(tiff.MAGIC) and not tiff.is_cut(data):
         return Undecodable(Reason.UNSUPPORTED, detail="TIFF of a kind that is not decoded (8 or 16 bit integers are)")
     if not _starts_like_an_image(data):

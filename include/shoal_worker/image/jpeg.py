@@ -221,12 +221,12 @@ def _turned_as_opencv(image: Image, data: bytes) -> Image:
     probe = _probe()
     picture = cv2.imdecode(np.frombuffer(probe[:2] + segments + probe[2:], np.uint8), cv2.IMREAD_COLOR)
     for orientation in range(2, 9):
-        if picture is not None and np.array_equal(_turn(_probe_pixels(), orientation), picture):
-            return _turn(image, orientation)
+        if picture is not None and np.array_equal(turn(_probe_pixels(), orientation), picture):
+            return turn(image, orientation)
     return image
 
 
-def _turn(image: Image, orientation: int) -> Image:
+def turn(image: Image, orientation: int) -> Image:
     """Apply an EXIF orientation, 1 to 8."""
     turned = {
         2: lambda: image[:, ::-1],

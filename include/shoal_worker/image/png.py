@@ -14,6 +14,7 @@ END = b"\0\0\0\0IEND\xaeB`\x82"
 MOST_CHUNKS = 100_000
 MEGABYTE = 1 << 20
 PACKED_TEXTS, MOST_TEXTS = frozenset({b"zTXt", b"iTXt"}), 50
+ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,21 @@ def read_size(data: bytes) -> tuple[int, int] | None:
     return int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
 
 
-def without_texts(data: bytes) -> bytes:
-    """Leave out packed texts where there are many: a decoder unpacks up to a thousand of them, 8 MB each, for nobody."""
-    texts = [chunk for chunk in chunks(data) if chunk.kind in PACKED_TEXTS]
-    if len(texts) <= MOST_TEXTS:
-        return data
-    starts, ends = [0, *(text.end for text in texts)], [*(text.start for text in texts), len(data)]
-    return b"".join(data[start:end] for start, end in zip(starts, ends, strict=True))
+def for_opencv(data: bytes) -> bytes:
+    """Leave out what a decoder is not to see.
+
+    Many packed texts: it unpacks up to a thousand of them, 8 MB each, for nobody. An animation that the picture is no part of
+    (no `fcTL` stands before it): OpenCV would give the animation's first picture, and the header is of this one.
+    """
+    found = list(chunks(data))
+    kinds = [chunk.kind for chunk in found]
+    before = kinds[: kinds.index(b"IDAT")] if b"IDAT" in kinds else []
+    unseen = ANIMATION if b"acTL" in before and b"fcTL" not in before else frozenset()
+    if sum(kind in PACKED_TEXTS for kind in kinds) > MOST_TEXTS:
+        unseen |= PACKED_TEXTS
+    left_out = [chunk for chunk in found if chunk.kind in unseen]
+    starts, ends = [0, *(chunk.end for chunk in left_out)], [*(chunk.start for chunk in left_out), len(data)]
+    return b"".join(data[start:end] for start, end in zip(starts, ends, strict=True)) if left_out else data
 
 
 def with_end(data: bytes) -> bytes | None:
@@ -87,7 +96,12 @@ def with_end(data: bytes) -> bytes | None:
 def bad_sums(data: bytes, *, critical: bool) -> str | None:
     """Say which chunks have a wrong checksum, as libpng says it."""
     kinds = [c.kind for c in chunks(data) if c.is_critical is critical and not c.has_right_sum(data)]
-    return "; ".join(f"{kind.decode('latin-1')}: CRC error" for kind in dict.fromkeys(kinds)) or None
+    return "; ".join(f"{_name(kind)}: CRC error" for kind in dict.fromkeys(kinds)) or None
+
+
+def _name(kind: bytes) -> str:
+    """Write a chunk's four letters; what is none of them, as zeros of a damaged file, in hex."""
+    return kind.decode("ascii") if kind.isalpha() else f"0x{kind.hex()}"
 
 
 def why_undecodable(data: bytes) -> tuple[bool, str | None]:

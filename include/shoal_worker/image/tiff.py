@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
 
 from PIL import Image as Pillow
 
@@ -12,12 +11,18 @@ STRIP_OFFSETS, STRIP_BYTES, TILE_OFFSETS, TILE_BYTES = 273, 279, 324, 325
 TILE_WIDTH, TILE_HEIGHT = 322, 323
 PHOTOMETRIC, FILL_ORDER, ORIENTATION, ROWS_PER_STRIP, PLANES, PREDICTOR, JPEG_TABLES = 262, 266, 274, 278, 284, 317, 347
 WIDTH, HEIGHT, BITS, COMPRESSION, SAMPLES = 256, 257, 258, 259, 277
+SUBFILE, SUB_DIRECTORIES, DNG_VERSION = 254, 330, 50706
+CR2 = b"\x10\0\0\0CR"
+"""Behind the magic of Canon's raw photos, whose first picture is a preview and does not say so."""
 
 YCBCR = 6
 DEFLATE, LZW, PACKBITS, JPEG = frozenset({8, 32946}), 5, 32773, 7
 
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes of one value by the type of its field (TIFF 6.0, section 2; 16 to 18 are BigTIFF's)."""
+
+MOST_FIELDS = 65_535
+"""So many a directory of four-byte places can have; a BigTIFF that claims more is read no further."""
 
 
 @dataclass(frozen=True)
@@ -125,34 +130,82 @@ def read_stored(lazy: Pillow.Image) -> Stored:
     )
 
 
+@dataclass(frozen=True)
+class Directory:
+    """The first directory of a TIFF, as its bytes say it.
+
+    Attributes:
+        values: Where the values of each tag begin, bytes of one, and how many there are.
+        is_blank: Whether it has no field, or one of tag 0 and type 0: zeros where it was written.
+        has_next: Whether another directory follows.
+        is_cut: Whether a value that it names ends behind the bytes.
+    """
+
+    values: dict[int, tuple[int, int, int]]
+    is_blank: bool
+    has_next: bool
+    is_cut: bool
+
+
+def read_directory(data: bytes) -> Directory | None:
+    """Read the first directory of a TIFF; None where it ends behind the bytes."""
+    word, count_bytes = (8, 8) if b"+" in data[2:4] else (4, 2)
+    field_bytes = 4 + 2 * word
+    at = _number(data, word, word)
+    first, last = at + count_bytes, at + count_bytes + field_bytes * _number(data, at, count_bytes)
+    if last + word > len(data):
+        return None
+    values: dict[int, tuple[int, int, int]] = {}
+    is_blank, is_cut = first == last, False
+    for place in range(first, min(last, first + MOST_FIELDS * field_bytes), field_bytes):
+        is_blank = is_blank or not any(data[place : place + 4])
+        size, count = _VALUE_BYTES.get(_number(data, place + 2, 2), 0), _number(data, place + 4, word)
+        where = place + 4 + word
+        where = _number(data, where, word) if size * count > word else where
+        is_cut = is_cut or where + size * count > len(data)
+        values[_number(data, place, 2)] = where, size, count
+    return Directory(values, is_blank, any(data[last : last + word]), is_cut)
+
+
 def is_cut(data: bytes) -> bool:
     """Whether the first directory of a TIFF, a value or a piece that it names, ends behind the bytes."""
-    order: Literal["little", "big"] = "little" if data.startswith(b"II") else "big"
-    is_big = b"+" in data[2:4]
-    word, count_bytes = (8, 8) if is_big else (4, 2)
-    field_bytes = 4 + 2 * word
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(data[at : at + size], order)
-
-    at = number(8 if is_big else 4, word)
-    first, last = at + count_bytes, at + count_bytes + field_bytes * number(at, count_bytes)
-    if last + word > len(data):
-        return True
-    values: dict[int, tuple[int, int, int]] = {}
-    for place in range(first, last, field_bytes):
-        size, count, where = _VALUE_BYTES.get(number(place + 2, 2), 0), number(place + 4, word), place + 4 + word
-        where = number(where, word) if size * count > word else where
-        if where + size * count > len(data):
-            return True
-        values[number(place, 2)] = where, size, count
-
-    def listed(tag: int) -> Iterator[int]:
-        where, size, count = values.get(tag, (0, 0, 0))
-        return (number(where + size * n, size) for n in range(count if size else 0))
-
-    return any(
-        start + size > len(data)
-        for starts, sizes in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
-        for start, size in zip(listed(starts), listed(sizes), strict=False)
+    directory = read_directory(data)
+    return (
+        directory is None
+        or directory.is_cut
+        or any(
+            start + size > len(data)
+            for starts, sizes in ((STRIP_OFFSETS, STRIP_BYTES), (TILE_OFFSETS, TILE_BYTES))
+            for start, size in zip(_listed(data, directory, starts), _listed(data, directory, sizes), strict=False)
+        )
     )
+
+
+def is_blank(data: bytes) -> bool:
+    """Whether zeros stand where the first directory should, as where a copy had been given its size before its bytes."""
+    directory = read_directory(data)
+    return directory is not None and directory.is_blank
+
+
+def is_preview(data: bytes) -> bool:
+    """Whether the first picture is a small one of another in the file, as that of a raw photo is.
+
+    In a pyramid the first one is the largest: only what follows says that it is reduced.
+    """
+    if data[4:10] == CR2:
+        return True
+    directory = read_directory(data)
+    if directory is None:
+        return False
+    is_reduced = next(_listed(data, directory, SUBFILE), 0) & 1
+    has_others = directory.has_next or SUB_DIRECTORIES in directory.values
+    return DNG_VERSION in directory.values or bool(is_reduced and has_others)
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    return int.from_bytes(data[at : at + size], "little" if data.startswith(b"II") else "big")
+
+
+def _listed(data: bytes, directory: Directory, tag: int) -> Iterator[int]:
+    where, size, count = directory.values.get(tag, (0, 0, 0))
+    return (_number(data, where + size * n, size) for n in range(count if size else 0))

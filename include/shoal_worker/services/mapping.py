@@ -19,6 +19,7 @@ from shoal.contract.errors import ConfigError, first_line, one_line, shown
 from shoal.contract.inference import Inference
 from shoal.contract.service import Service
 from shoal_worker.families import chosen
+from shoal_worker.families.probabilities import ROUNDING
 from shoal_worker.services.asking import SAID, RefusedError, same_file
 from shoal_worker.tasks.classify import Scores
 from shoal_worker.tasks.found import Found
@@ -34,9 +35,6 @@ SLACK_PX = 0.01
 
 BESIDE_PX = 1.0
 """How far beside the image a box may lie, which is then dropped: programs count pixels from 0 or from 1."""
-
-ROUNDING = 1e-3
-"""How far a confidence may lie outside 0..1: half precision has 11 bits."""
 
 
 class AnswerMapping:
@@ -58,6 +56,8 @@ class AnswerMapping:
         self._ids = {name: number for number, name in enumerate(service.names)}
         self._task = service.task
         self._inference = inference
+        # What a service rounds to exactly the lowest confidence counts; what a graph gives has to score more, as in ultralytics.
+        self._below = float(np.nextafter(np.float32(inference.stored_conf), np.float32(0)))
 
     def read(self, answer: Any, name: str, image_hw: tuple[int, int]) -> Found:
         """Make of an answer what a row holds.
@@ -102,7 +102,7 @@ class AnswerMapping:
             is_share = _unit(one, answer) == "share"
             shares = shares or is_share
             boxes[number] = _corners(one, answer, image_hw[::-1] if is_share else (1, 1))
-        counts = confidence > self._inference.stored_conf
+        counts = confidence > self._below
         _need_inside(boxes[counts], image_hw)
         if not shares:
             way_out = "write `unit: 'share'` in the mapping's objects"
@@ -115,7 +115,7 @@ class AnswerMapping:
         clipped = np.clip(boxes, 0, limits).astype(np.float32)
         scores = np.clip(confidence, 0, 1).astype(np.float32)
         most = self._inference.max_det
-        kept, _ = chosen.keep(clipped, scores, ids, self._inference.stored_conf, most)
+        kept, _ = chosen.keep(clipped, scores, ids, self._below, most)
         # A graph's lines fill up; a service tells all that it found.
         more = len(kept) >= most
         return chosen.detections(clipped[kept], scores[kept], ids[kept], len(self._names), more=more)

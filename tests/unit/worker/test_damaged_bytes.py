@@ -117,6 +117,12 @@ def test_pixels_without_end_marker_are_those_with_it():
         pytest.param(WHOLE[:200], Reason.TRUNCATED, "no size and colours in its header", id="a JPEG cut in its header"),
         pytest.param(case("float-rgb.tif"), Reason.UNSUPPORTED, "TIFF of a kind", id="a TIFF of floats"),
         pytest.param(PNG[:3000] + bytes([PNG[3000] ^ 4]) + PNG[3001:], Reason.CORRUPT, "IDAT", id="a flipped bit"),
+        pytest.param(
+            PNG[: len(PNG) // 2] + bytes(len(PNG)),
+            Reason.CORRUPT,
+            "0x00000000: CRC error",
+            id="PNG filled up with zeros",
+        ),
         pytest.param(b"\0\0\0\x18ftypheic" + bytes(40), Reason.UNSUPPORTED, "HEIC: convert with", id="HEIC"),
         pytest.param(b"\r\n<!DOCTYPE html><p>Sign in", Reason.NOT_IMAGE, "an HTML page", id="a login page"),
         pytest.param(

@@ -113,6 +113,67 @@ def test_the_same_tiffs_are_whole_uncut(deflated, planes):
     assert (found.image[..., ::-1] == np.asarray(SMOOTH)).all()
 
 
+def zeroed(data):
+    """As a copy leaves it that had its size before its bytes."""
+    return data[: len(data) // 2].ljust(len(data), b"\0")
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        *(
+            pytest.param(zeroed(tiff(packing)), "zeros where its directory should be", id=packing)
+            for packing in PACKINGS
+        ),
+        pytest.param(zeroed(saved(Image.fromarray(photo()), "AVIF")), "AVIF that ends in zeros", id="AVIF"),
+    ],
+)
+def test_what_ends_in_zeros_is_corrupt(data, words):
+    found = decode(data, LIMIT)
+    assert isinstance(found, Undecodable)
+    assert (found.reason, found.detail) == (Reason.CORRUPT, words)
+
+
+def with_tags(pictures, **options):
+    """Several pictures in one TIFF, the first with these tags."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    for tag, value in options.items():
+        tags[{"subfile": 254, "dng": 50706}[tag]] = value
+    first, *others = pictures
+    return saved(first, "TIFF", tiffinfo=tags, save_all=True, append_images=others)
+
+
+SMALL = SMOOTH.resize((16, 12))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(with_tags([SMALL, SMOOTH], subfile=1), id="a preview, then the photo"),
+        pytest.param(with_tags([SMALL, SMOOTH], subfile=1)[:-100], id="cut"),
+        pytest.param(with_tags([SMOOTH], dng=b"\1\4\0\0"), id="DNG"),
+        pytest.param(b"II*\0\x10\0\0\0CR\2\0" + bytes(100), id="CR2"),
+    ],
+)
+def test_the_preview_of_a_raw_photo_is_not_taken_for_it(data):
+    found = decode(data, LIMIT)
+    assert isinstance(found, Undecodable)
+    assert (found.reason, found.header) == (Reason.UNSUPPORTED, None)
+    assert "convert it to JPEG" in found.detail
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(with_tags([SMOOTH, SMALL]), id="a pyramid"),
+        pytest.param(with_tags([SMOOTH], subfile=1), id="the only picture, called a small one"),
+        pytest.param(with_tags([SMOOTH, SMALL], subfile=2), id="a page"),
+    ],
+)
+def test_the_first_picture_of_a_tiff_is_decoded(data):
+    assert (decode(data, LIMIT).image[..., ::-1] == np.asarray(SMOOTH)).all()
+
+
 def two_pictures():
     return saved(SMOOTH, "GIF", save_all=True, append_images=[SMOOTH.rotate(180)])
 

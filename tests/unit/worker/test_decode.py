@@ -143,6 +143,25 @@ def test_exif_rotation_is_applied():
     assert image[210:].mean() < 5
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_an_avif_is_turned_as_a_jpeg_is(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    jpeg = saved(Image.fromarray(photo(64, 32)), "JPEG", exif=exif, quality=95)
+    avif = saved(Image.fromarray(photo(64, 32)), "AVIF", exif=exif, quality=95)  # written as boxes `irot` and `imir`
+    ours, theirs = decode(avif, PIXEL_LIMIT).image, decode(jpeg, PIXEL_LIMIT).image
+    assert ours.shape == theirs.shape
+    assert np.abs(ours.astype(int) - theirs).mean() < 2
+
+
+@pytest.mark.parametrize("cut", [0, 12, 20], ids=["whole", "without its end", "cut in its last picture"])
+@pytest.mark.parametrize("apart", [True, False], ids=["beside its animation", "the animation's first"])
+def test_of_an_animated_png_the_still_picture_is_decoded(apart, cut):
+    still, *moving = (Image.new("L", (20, 10), value) for value in (10, 100, 200))
+    data = saved(still, "PNG", save_all=True, append_images=moving, default_image=apart)
+    assert (decode(data[: len(data) - cut], PIXEL_LIMIT).image == 10).all()
+
+
 def test_a_header_costs_no_decoding():
     assert read_header(PNG, PIXEL_LIMIT) == Header(400, 300)
 

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from shoal.contract.image_limits import SCAN_LIMIT
 from shoal.contract.rows import Reason
 from shoal_worker import predict, underway
 from shoal_worker.image.decode import Decoded, decode
@@ -117,5 +118,5 @@ def test_predict_goes_on_behind_a_picture_without_end(monkeypatch):
     monkeypatch.setattr(underway, "HEADER_S", 0.1)
     monkeypatch.setattr(underway, "CLOCK_SHARE", 1000.0)
     monkeypatch.setattr(predict, "LOOK_S", 0.01)
-    found = predict._decode(pictures.empty_scans(4000, 99), LIMIT)
+    found = predict._decode(pictures.empty_scans(4000, 99), LIMIT, SCAN_LIMIT)
     assert (found.reason, found.detail) == (Reason.KILLED_WORKER, "Decoding took more than 0.1 s of CPU")

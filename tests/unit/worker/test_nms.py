@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shoal_worker.families.nms import BLOCK, Thresholds, postprocess, suppress
+from shoal_worker.families.nms import BLOCK, Thresholds, choose, suppress
+from shoal_worker.image.letterbox import to_original
 
 SQUARE = (640, 640)
 USUAL = Thresholds(conf=0.25, iou=0.7, max_det=300)
@@ -18,9 +19,10 @@ def test_boxes_equal_those_of_ultralytics(parity):
     assert len(parity["nms_cases"]) == 12
     for case in parity["nms_cases"]:
         thresholds = Thresholds(conf=case["conf"], iou=case["iou"], max_det=300)
-        found = postprocess(np.array(case["pred"], np.float32), SQUARE, tuple(case["orig_hw"]), thresholds)
+        found = choose(np.array(case["pred"], np.float32), thresholds)
         expected = np.array(case["expect"], np.float32).reshape(-1, 6)
-        assert np.allclose(found.xyxy, expected[:, :4], atol=1e-3, rtol=0)
+        xyxy = to_original(found.xyxy, SQUARE, tuple(case["orig_hw"]))
+        assert np.allclose(xyxy, expected[:, :4], atol=1e-3, rtol=0)
         assert np.allclose(found.confidence, expected[:, 4], atol=1e-4, rtol=0)
         assert found.class_id.tolist() == expected[:, 5].astype(int).tolist()
 
@@ -40,9 +42,9 @@ def test_boxes_equal_those_of_ultralytics(parity):
 )
 def test_which_boxes_are_kept(boxes, expected):
     prediction = raw(*boxes) if boxes else np.zeros((6, 0), np.float32)
-    found = postprocess(prediction, SQUARE, SQUARE, USUAL)
+    found = choose(prediction, USUAL)
     assert found.class_id.tolist() == expected
-    assert len(found) == len(expected)
+    assert len(found.anchors) == len(expected)
     assert (found.class_id.dtype, found.confidence.dtype, found.xyxy.dtype) == (np.int32, np.float32, np.float32)
     assert found.xyxy.shape == (len(expected), 4)
 
@@ -89,7 +91,7 @@ def test_boxes_compared_in_blocks_are_those_compared_one_by_one(seed, count, spa
 @pytest.mark.parametrize(("max_det", "reached"), [(2, True), (3, True), (4, False)])
 def test_max_det_keeps_the_best_and_says_that_it_was_reached(max_det, reached):
     prediction = raw((50, 50, 9, 9, 0.5), (150, 50, 9, 9, 0.7), (250, 50, 9, 9, 0.6))
-    found = postprocess(prediction, SQUARE, SQUARE, Thresholds(0.25, 0.7, max_det))
+    found = choose(prediction, Thresholds(0.25, 0.7, max_det))
     assert found.confidence.tolist() == np.array([0.7, 0.6, 0.5], np.float32).tolist()[:max_det]
     assert found.max_det_reached is reached
 
@@ -98,8 +100,8 @@ def test_max_det_keeps_the_best_and_says_that_it_was_reached(max_det, reached):
 def test_only_the_best_30000_candidates_take_part(others, kept):
     crowd = np.tile(np.array([[50], [50], [20], [20], [0.9]], np.float32), others)
     weakest_elsewhere = raw((300, 300, 20, 20, 0.3))
-    found = postprocess(np.concatenate([weakest_elsewhere, crowd], axis=1), SQUARE, SQUARE, USUAL)
-    assert len(found) == kept
+    found = choose(np.concatenate([weakest_elsewhere, crowd], axis=1), USUAL)
+    assert len(found.anchors) == kept
 
 
 @given(
@@ -114,8 +116,8 @@ def test_filtering_after_suppression_equals_a_higher_conf(seed, classes, anchors
     places = random.uniform(0, 600, (2, anchors))
     prediction = np.concatenate([places, random.uniform(1, 300, (2, anchors)), random.random((classes, anchors))])
     prediction = prediction.astype(np.float32)
-    stored = postprocess(prediction, SQUARE, (480, 640), Thresholds(0.05, 0.5, 300))
-    direct = postprocess(prediction, SQUARE, (480, 640), Thresholds(conf, 0.5, 300))
+    stored = choose(prediction, Thresholds(0.05, 0.5, 300))
+    direct = choose(prediction, Thresholds(conf, 0.5, 300))
     above = stored.confidence > conf
     assert stored.xyxy[above].tolist() == direct.xyxy.tolist()
     assert stored.class_id[above].tolist() == direct.class_id.tolist()

@@ -3,9 +3,10 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from shoal.contract.inference import Inference
-from worker.images import dark_jpeg, encoded, photo
+from worker.images import dark_jpeg, encoded, photo, saved
 from worker.onnx_models import constant_model
 from worker.processes import worker_env
 
@@ -81,6 +82,26 @@ def test_the_pixel_limit_is_the_one_given(folder):
         "too_large",
         "921600 pixels, the limit is 921599 (model.pixel_limit)",
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "limit"),
+    [
+        pytest.param([], 921599, id="the plan's"),
+        pytest.param(["--pixel-limit", "2000000"], 921599, id="no more than the plan's"),
+        pytest.param(["--pixel-limit", "921598"], 921598, id="a lower one"),
+    ],
+)
+def test_planned_settings_hold_the_limits_of_images(folder, arguments, limit):
+    planned = Inference((640, 640), rect=True, pixel_limit=921599, scan_limit=3)
+    (folder / "planned.json").write_text(json.dumps(planned.to_json()))
+    (folder / "scans.jpg").write_bytes(saved(Image.fromarray(photo(64, 48)), "JPEG", progressive=True))
+    images = ["good.jpg", "scans.jpg"]
+    _, answers, _ = predict(folder, "--model", "model.onnx", "--planned", "planned.json", *arguments, *images)
+    assert [(answer["reason"], answer["detail"]) for answer in answers] == [
+        ("too_large", f"921600 pixels, the limit is {limit} (model.pixel_limit)"),
+        ("too_complex", "10 scans, the limit is 3 (model.scan_limit)"),
+    ]
 
 
 def test_conf_is_the_one_given(folder):

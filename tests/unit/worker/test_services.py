@@ -108,6 +108,12 @@ def test_boxes_are_kept_best_first_above_the_lowest_confidence_stored():
     assert boxes([]).to_columns() == {"detections": [], "max_det_reached": False}
 
 
+def test_a_box_that_a_service_rounds_to_the_lowest_confidence_stored_is_kept():
+    found = boxes([box(confidence=0.05), box(confidence=0.0499)]).to_columns()["detections"]
+    assert [round(one["confidence"], 4) for one in found] == [0.05]
+    assert found[0]["confidence"] >= 0.05
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
