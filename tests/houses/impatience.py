@@ -6,7 +6,10 @@ What users have is in `shoal/airflow/dag_parts.py` and `shoal/airflow/triggers/m
 from pathlib import Path
 
 RETRY_S, POLL_S = 5, 4
-"""Between two attempts at a task, in place of 30 s; between two looks for releases, in place of 20 s."""
+"""Between two attempts at a task, in place of 30 s and more; between two looks for releases, in place of 20 s."""
+
+RETRIES = 2
+"""Of every task, also of those that have more: what fails for good fails soon."""
 
 POLICIES = f"""
 def task_policy(task):
@@ -14,6 +17,9 @@ def task_policy(task):
 
     if task.dag_id.startswith(DAGS):
         task.retry_delay = min(task.retry_delay, timedelta(seconds={RETRY_S}))
+        task.retries = min(task.retries, {RETRIES})
+        if task.max_retry_delay is not None:
+            task.max_retry_delay = task.retry_delay
 
 
 def dag_policy(dag):

@@ -85,6 +85,12 @@ BROKEN = "broken dataset file"
 LONGEST_NAME = 160
 """Characters of a DAG's name in lists."""
 
+PATIENT: Mapping[str, Any] = MappingProxyType(
+    {"retries": 6, "retry_exponential_backoff": 2.0, "max_retry_delay": timedelta(minutes=10)}
+)
+"""Of tasks that are alone in their run: a store or an API server that is away for a quarter of an hour costs no night. What no
+attempt can mend is not tried again whatever stands here, see `operators.translate`."""
+
 SHARD_LABEL = "{{ task.shard.get('label', 'shard ' ~ task.shard['shard']) }}"
 """A plan written by an earlier release carries no label."""
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from shoal.airflow.assets import answer_outlets
 from shoal.airflow.bundled import SHARDS, DatasetFolder
 from shoal.airflow.dag_parts import (
+    PATIENT,
     backfill_dag,
     broken_dag,
     orphaned_dag,
@@ -109,15 +110,21 @@ def _with_tasks(dag: DAG, dataset: Dataset, read: DatasetFolder, gone: str = "")
     kept = {"home": read.home} if read.home else {}
     with dag:
         # A backfill ignores the DAG's limit of one run; two plans at once would choose the same images.
-        plan = PlanShardsOperator(task_id="plan", dataset=settings, folder=read, gone=gone, max_active_tis_per_dag=1)
+        plan = PlanShardsOperator(
+            task_id="plan", dataset=settings, folder=read, gone=gone, max_active_tis_per_dag=1, **PATIENT
+        )
         approve = ApproveOperator(task_id="approve", dataset=settings)
         shards = ShardOperator.partial(task_id=SHARDS, dataset=settings, **kept, **shard_settings(dataset))
         infer = shards.expand(shard=plan.output)
         summarize = SummarizeOperator(
-            task_id="summarize", dataset=settings, trigger_rule=TriggerRule.ALL_DONE, outlets=answer_outlets(dag.dag_id)
+            task_id="summarize",
+            dataset=settings,
+            trigger_rule=TriggerRule.ALL_DONE,
+            outlets=answer_outlets(dag.dag_id),
+            **PATIENT,
         )
         continue_run = ContinueRunOperator(task_id="continue_run", gone=gone)
-        end_run = EndRunOperator(task_id="end_run", dataset=settings, gone=gone).as_teardown(
+        end_run = EndRunOperator(task_id="end_run", dataset=settings, gone=gone, **PATIENT).as_teardown(
             on_failure_fail_dagrun=True
         )
         plan >> approve >> infer >> summarize >> [continue_run, end_run]

@@ -12,15 +12,16 @@ from shoal.settings.dataset import Dataset
 
 def reanalyse_schedule(dataset: Dataset) -> Any:
     """Make the schedule from run.schedule, model.watch and source.events; None starts nothing by itself."""
-    schedule = dataset.run.schedule
+    # Said in full: of a cron expression alone Airflow makes what its own settings say, in core.default_timezone.
+    nightly = CronTriggerTimetable(dataset.run.schedule, timezone="UTC") if dataset.run.schedule else None
     assets = [*_released(dataset), *([arrivals_asset(dataset)] if dataset.source.events else [])]
     if not assets:
-        return schedule
+        return nightly
     # A list of several would wait for all of them.
     any_of: Any = assets if len(assets) == 1 else AssetAny(*assets)
-    if schedule is None:
+    if nightly is None:
         return any_of
-    return AssetOrTimeSchedule(timetable=CronTriggerTimetable(schedule, timezone="UTC"), assets=any_of)
+    return AssetOrTimeSchedule(timetable=nightly, assets=any_of)
 
 
 def _released(dataset: Dataset) -> list[Asset]:

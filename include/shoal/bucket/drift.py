@@ -192,7 +192,8 @@ def count_gone(
     if files:
         database.view_parquet("known_images", files, LISTING_COLUMNS)
     else:
-        database.run("CREATE VIEW known_images AS SELECT DISTINCT key FROM stored_rows WHERE settles(status, reason)")
+        settled = "SELECT DISTINCT key FROM stored_rows WHERE settles(status, reason, run_key)"
+        database.run(f"CREATE VIEW known_images AS {settled}")
     known = compare_known(database, "known_images", source, scope.prefix)
     lost = answer.key if answer is not None and not files else None
     return Drift(known=known.images, gone=known.gone, left_out=known.left_out, lost_listing=lost)

@@ -43,6 +43,10 @@ class NeverFitsError(ConfigError):
     """No node would have room for one pod even if it were empty; waiting cannot help."""
 
 
+class NoRoomInTimeError(ConfigError):
+    """A pod was waited for as long as one may be, and nothing had room for it; the next run takes its images."""
+
+
 class ClusterError(ShoalError):
     """The Kubernetes API did not answer as it should; trying again may help."""
 

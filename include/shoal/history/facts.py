@@ -22,6 +22,7 @@ from shoal.history.signs import read_progress
 from shoal.models.approval import Answer, answer_to
 from shoal.results.answer import read_current
 from shoal.results.ledger import list_settled
+from shoal.results.open_images import reopen_failures
 from shoal.results.read_again import read_listed
 from shoal.results.read_plan import find_plan
 from shoal.results.stored_plan import StoredPlan
@@ -166,12 +167,12 @@ def _join_manifest(
     parts, ledgers = list_settled(database.results, layout)
     database.view_parquet("manifest", [run.manifest], MANIFEST_COLUMNS)
     database.view_rows([*ledgers, *parts])
-    database.set_variable("retry_reasons", [str(reason) for reason in plan.params.retry_failed or ()])
+    reopen_failures(database, plan.params)
     database.set_variable("run_key", plan.run_key)
     database.run(
         "CREATE TABLE progress AS SELECT manifest.key, shard, NOT EXISTS (SELECT 1 FROM stored_rows "
         "WHERE stored_rows.key = manifest.key AND stored_rows.object_version = manifest.object_version "
-        "AND (settles(status, reason) OR run_key = getvariable('run_key'))) AS is_open FROM manifest"
+        "AND (settles(status, reason, run_key) OR run_key = getvariable('run_key'))) AS is_open FROM manifest"
     )
     shards = database.records(
         "SELECT shard, count(*)::BIGINT AS images, count(*) FILTER (is_open)::BIGINT AS open FROM progress "

@@ -35,7 +35,7 @@ class Supply:
 def cut_shards(database: Database, dataset: Dataset, supply: Supply, free: int) -> PlannedWork:
     """Fill the table `chosen`: images of the view `free_images`, each with its shard.
 
-    Reads: clocked, free_images
+    Reads: clocked, free_images, stored_rows
     Makes: picked, chosen
 
     Args:
@@ -68,10 +68,17 @@ def group_rows(images: int) -> int:
 
 
 def _pick_newest(database: Database, most: int) -> None:
-    """Fill the table `picked` with as many open images as the time box has room for."""
+    """Fill the table `picked` with as many open images as the time box has room for.
+
+    What was denied, changed or gone when a run looked comes behind what no run has looked at, and what was tried longest ago
+    first: else images that stay denied would take every time box, and older ones would never be looked at.
+    """
     database.run(
-        "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) "
-        "ORDER BY coalesce(captured_at, clocked.last_modified) DESC, key LIMIT ?",
+        "CREATE TABLE picked AS SELECT free_images.* FROM free_images JOIN clocked USING (key) LEFT JOIN ("
+        "SELECT key, object_version, max(run_key) AS tried_by FROM stored_rows "
+        "WHERE status NOT IN ('processed', 'failed') GROUP BY key, object_version"
+        ") AS tried ON tried.key = free_images.key AND tried.object_version = free_images.object_version "
+        "ORDER BY tried_by NULLS FIRST, coalesce(captured_at, clocked.last_modified) DESC, free_images.key LIMIT ?",
         [most],
     )
 

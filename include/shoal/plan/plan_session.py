@@ -61,7 +61,7 @@ TABLES = {
     "still_open": "open images but for those whose rows were copied: becomes open_images",
     "taken": "images that other runs at work have in their manifests",
     "free_images": "open images that nobody else is at work on",
-    "picked": "the newest of them, as many as the time box has room for",
+    "picked": "the newest of them that no run has tried, then the others: as many as the time box has room for",
     "chosen": "those, each with its shard: the manifest",
     "read_before": "an image that the store gave before: one row, or none",
     "elsewhere": "images from all over the listing: so many as show that a login reads any",
@@ -260,7 +260,7 @@ class PlanSession:
     def cut(self, supply: Supply, free: int) -> PlannedWork:
         """Choose as many of the free images as room and time box allow, and cut them into shards.
 
-        Reads: clocked, free_images
+        Reads: clocked, free_images, stored_rows
         Makes: picked, chosen
         """
         return cut_shards(self._database, self._request.dataset, supply, free)

@@ -6,6 +6,9 @@ from shoal.contract.rows import ARCHIVES
 from shoal.settings.run_form import RunParams
 from shoal.tables.session import Database
 
+_ANY_RUN = "~"
+"""Behind every run_key."""
+
 
 def find_open_images(database: Database, settled: Sequence[str], params: RunParams, run_key: str) -> int:
     """Make the view `open_images` of the table `listing`: the images without a settled row; return how many.
@@ -20,11 +23,17 @@ def find_open_images(database: Database, settled: Sequence[str], params: RunPara
         run_key: The run.
     """
     database.view_rows(settled)
-    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
+    reopen_failures(database, params)
     database.set_variable("run_key", run_key)
     database.set_variable("archives", list(ARCHIVES))
     database.run_file("open_images")
     return int(database.value("SELECT count(*) FROM open_images"))
+
+
+def reopen_failures(database: Database, params: RunParams) -> None:
+    """Say which failures a run is to infer again: `settles` of `rows.sql` reads it."""
+    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
+    database.set_variable("retry_before", params.retry_failed_before or _ANY_RUN)
 
 
 def count_archived(database: Database) -> int:

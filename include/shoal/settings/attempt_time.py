@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from shoal.contract.units import format_duration
 from shoal.settings.dataset import Dataset
 from shoal.settings.execution import Cluster
 
@@ -13,8 +14,13 @@ LAST_IMAGES = timedelta(minutes=30)
 
 
 def queue_of(cluster: Cluster) -> timedelta:
-    """Say how long a pod may wait for a node."""
+    """Say how long a pod may wait for a node, or for a quota to have room for it."""
     return max(cluster.wait, LEAST_QUEUE)
+
+
+def tell_waited(what: str, waited: timedelta) -> str:
+    """Say of what is waited for no more how long it was, by which setting, and what becomes of its images."""
+    return f"{what} for {format_duration(waited)} (cluster.wait, an hour at least): the next run takes these images"
 
 
 def work_of(dataset: Dataset) -> timedelta:

@@ -21,6 +21,7 @@ from pydantic import (
 
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.inference import STORED_CONF
+from shoal.contract.minted_names import RUN_KEY
 from shoal.contract.rows import Reason
 from shoal.contract.run_names import backfill_dag_id, may_move_answer, reanalyse_dag_id
 from shoal.settings.typed_numbers import (
@@ -40,9 +41,11 @@ INSTANT = r"^(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)
 WHAT_A_VERSION_IS = (
     "write it as its folder in the models bucket is called: letters, digits, dots, dashes and underscores, no spaces"
 )
+WHAT_A_RUN_KEY_IS = "write a run_key as current.json and the folders below runs/ have it"
 WHAT_A_PREFIX_IS = "write how the keys begin after the dataset's prefix, without a leading / and in one line"
 WAYS_OUT = {
     "conf": WHAT_CONF_IS, "limit": WHAT_LIMIT_IS, "model_version": WHAT_A_VERSION_IS, "prefix": WHAT_A_PREFIX_IS,
+    "retry_failed_before": WHAT_A_RUN_KEY_IS,
 }  # fmt: skip
 """What to write, by parameter: of those for which there is more to say than the form does."""
 
@@ -122,6 +125,14 @@ class RunParams(BaseModel):
     retry_failed: tuple[Reason, ...] | None = Field(
         None, title="Retry failed", description="Infer images again that failed for these reasons. Empty: none."
     )
+    # Left out of plan.json where nobody says it, as in plans before there was such a thing.
+    retry_failed_before: Annotated[str, Field(pattern=rf"^{RUN_KEY}$")] | None = Field(
+        None,
+        exclude_if=not_,
+        title="Retry failed before",
+        description="Infer again only what failed in runs before this one (its run_key). Filled in where a run goes on with what "
+        "another one retried, so that each failure is retried once. Empty: all of them.",
+    )
     accept_changed: Literal["infer", "same"] | None = Field(
         None,
         title="Accept changed",
@@ -176,6 +187,16 @@ class RunParams(BaseModel):
     def goes_on_in(self, dataset: str) -> str:
         """Name the DAG in which a chain goes on: with other settings than the dataset's own it holds up no night."""
         return reanalyse_dag_id(dataset) if self.own_settings else backfill_dag_id(dataset)
+
+    def going_on_with(self, run_key: str) -> "RunParams":
+        """Say what the run has to be told that goes on with this one: what was retried once is not retried again.
+
+        Args:
+            run_key: Of this run.
+        """
+        if not self.retry_failed or self.retry_failed_before:
+            return self
+        return self.model_copy(update={"retry_failed_before": run_key})
 
     @property
     def window(self) -> Window:

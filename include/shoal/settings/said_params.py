@@ -46,7 +46,8 @@ def _say(params: RunParams, typed: Mapping[str, Any]) -> Iterator[str]:  # noqa:
     if params.plan_only:
         yield "plan only"
     if params.retry_failed:
-        yield f"inferring again what failed for {', '.join(params.retry_failed)}"
+        before = f" in runs before {params.retry_failed_before}" if params.retry_failed_before else ""
+        yield f"inferring again what failed for {', '.join(params.retry_failed)}{before}"
     if params.accept_changed is not None:
         yield f"changed images are accepted ({params.accept_changed})"
     if params.count_again:

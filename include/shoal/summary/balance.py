@@ -1,7 +1,7 @@
 """The first balance: every listed image in exactly one fate, and the plan agrees."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shoal.contract.errors import ContractError
 from shoal.contract.rows import FATES
@@ -11,10 +11,18 @@ from shoal.tables.session import Database
 
 @dataclass(frozen=True)
 class Balance:
-    """Every listed image in exactly one fate (G1)."""
+    """Every listed image in exactly one fate (G1).
+
+    Attributes:
+        listed: Images in scope.
+        fates: How many have which.
+        gained: Images of which more is known by this run: it settled them, or was the first to find them denied, changed or
+            gone. Counted only where a later run could do more.
+    """
 
     listed: int
     fates: Mapping[str, int]
+    gained: int = 0
 
     @property
     def complete(self) -> bool:
@@ -88,4 +96,15 @@ def read_balance(database: Database) -> Balance:
         raise ContractError(
             f"Rows with status {sorted(counts.keys() - set(FATES))} - written by a later release, upgrade Shoal"
         )
-    return Balance(int(database.value("SELECT count(*) FROM listing")), {fate: counts.get(fate, 0) for fate in FATES})
+    balance = Balance(
+        int(database.value("SELECT count(*) FROM listing")), {fate: counts.get(fate, 0) for fate in FATES}
+    )
+    return balance if balance.complete else replace(balance, gained=_count_gained(database))
+
+
+def _count_gained(database: Database) -> int:
+    """Count what a run added; an image can add something only a few times, so that a chain of runs which all do has an end."""
+    settled = "FROM stored_rows WHERE run_key = getvariable('run_key') AND status IN ('processed', 'failed')"
+    # Of an image that was found denied before, the row that counts is the earlier one.
+    tried = "FROM accounted WHERE run_key = getvariable('run_key') AND fate IN ('changed', 'gone', 'denied')"
+    return int(database.value(f"SELECT (SELECT count(*) {settled}) + (SELECT count(*) {tried})"))

@@ -78,9 +78,13 @@ class SummarizedRun:
 
     @property
     def continues(self) -> bool:
-        """Whether another run should follow at once: work is left, and this one did at least a tenth of its own."""
+        """Whether another run should follow at once: work is left, and this one did at least a tenth of its own and got on by it.
+
+        A run over nothing but images that were denied before adds nothing, and the next one would be the same. It had them only
+        because nothing else was free: what no run has tried comes first.
+        """
         did_its_part = self.balance.chosen > 0 and self.balance.settled * 10 >= self.balance.chosen
-        return self.left > 0 and self.failure is None and did_its_part
+        return self.left > 0 and self.failure is None and did_its_part and self.balance.gained > 0
 
     def describe(self) -> list[str]:
         """Tell the summary in a few lines."""

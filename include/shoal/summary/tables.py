@@ -10,6 +10,7 @@ from shoal.contract.tasks.segment import SEGMENT
 from shoal.evidence.repeats.decisions import Decision, mark_boxes
 from shoal.exports.equal_effort import GROUP_IMAGES
 from shoal.results.ledger import RowSources, view_sources
+from shoal.results.open_images import reopen_failures
 from shoal.results.stored_plan import StoredPlan
 from shoal.summary.deployments import fill_spans
 from shoal.summary.of_task import build_beside, need_columns, task_of
@@ -53,7 +54,7 @@ def build_tables(
     view(database, dataset.clock, dataset.deployments)
     keep_times(database, dataset.clock)
     database.set_variable("run_key", plan.rows_run)
-    database.set_variable("retry_reasons", [str(reason) for reason in params.retry_failed or ()])
+    reopen_failures(database, params)
     database.set_variable("archives", list(ARCHIVES))
     database.run_file("accounted")
     make_in_pieces(database, "accounted", "FROM accounted_piece()")

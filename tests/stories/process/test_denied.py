@@ -61,6 +61,26 @@ def test_the_first_night_of_a_variant_ends_although_all_that_it_has_time_for_is_
         assert (done.failure, done.balance.fates["denied"], done.balance.fates["pending"]) == (None, 4, 2)
 
 
+def test_what_stays_denied_takes_no_time_box_from_older_images_and_its_chain_ends(empty_bucket, scenes):
+    """The newest images fill the box, and the login may not read them."""
+    good, refused = scenes[20:22], [f"secret/20260901-0{hour}0000-IPC608.jpg" for hour in range(6)]
+    empty_bucket.put_scenes(good)
+    for key in refused:
+        empty_bucket.put(key, good[0].jpeg)
+    answer = refusing_secrets(empty_bucket)
+
+    with reached_through(empty_bucket.with_settings(run={"budget": "2s"}), answer) as pipeline:
+        chain = [pipeline.run()]
+        while chain[-1].continues and len(chain) < 10:
+            chain.append(pipeline.run())
+        assert (chain[0].balance.fates["denied"], chain[0].balance.fates["pending"]) == (4, 4)
+        assert (chain[1].balance.fates["processed"], chain[1].balance.fates["denied"]) == (2, 2)
+        assert [done.balance.gained > 0 for done in chain] == [True] * (len(chain) - 1) + [False]
+        assert chain[-1].balance.fates["reused"] == 2
+        # Those that were tried longest ago come first.
+        assert len({row["key"] for done in chain for row in pipeline.rows(done).values()}) == 8
+
+
 def test_the_first_night_of_a_wrong_key_denies_nothing(empty_bucket, scenes):
     """It may list and read nothing: every witness is refused as well."""
     empty_bucket.put_scenes(scenes[20:23])

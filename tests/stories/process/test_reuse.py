@@ -15,6 +15,7 @@ from shoal.history.why import State, diagnose
 from shoal.results.answer import read_current
 from shoal.results.ledger import write_ledger
 from shoal.results.run_list import list_runs
+from shoal.settings.run_form import RunParams
 from shoal.shards.remaining import write_remaining
 from shoal.tables.session import open_database
 
@@ -162,6 +163,21 @@ def test_retry_failed_opens_only_the_named_reasons(few_images):
     again = few_images.run(retry_failed=[Reason.EMPTY])
     assert fates(again) == {"reused": 13, "failed": 1}
     assert again.summary["result_sha256"] == first.summary["result_sha256"]
+
+
+def test_a_run_that_goes_on_with_a_retry_reopens_nothing_that_was_retried(few_images):
+    for hour in ("03", "05"):
+        few_images.put(f"IPC608/20260602-{hour}0000-IPC608.jpg", b"")
+    few_images.run()
+    asked = RunParams(retry_failed=(Reason.EMPTY,))
+    first = few_images.run(**asked.model_dump(exclude_defaults=True))
+    few_images.put("IPC608/20260602-070000-IPC608.jpg", b"")
+    few_images.run()
+    then = asked.going_on_with(first.stored.run_key)
+    assert then.going_on_with("20990101T000000Z-abcd1234") == then, "the chain's first run stays the bound"
+    assert few_images.plan(**asked.model_dump(exclude_defaults=True)).work.images == 3
+    goes_on = few_images.run(**then.model_dump(exclude_defaults=True))
+    assert (fates(goes_on), goes_on.left) == ({"reused": 15}, 0)
 
 
 def test_a_reopened_failure_left_by_the_time_box_is_pending(few_images):

@@ -5,7 +5,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from dataset_settings import dataset_settings
 from shoal.airflow.assets import arrivals_asset, arrivals_uri
@@ -142,6 +142,28 @@ def test_where_it_takes_several_looks_what_lies_there_at_first_is_no_news_either
     assert state.kept["seen"] == {"cam/1/": "a", "cam/2/": "b"}
 
 
+def test_a_look_that_hangs_is_given_up_once_and_has_no_other_beside_it(monkeypatch, caplog):
+    monkeypatch.setattr("shoal.airflow.triggers.arrivals.LOOK_WITHIN_S", 0.2)
+    trigger, hung, begun = watcher([{"cam/9/": "late"}, {"cam/1/": "a"}, {"cam/1/": "b"}]), threading.Event(), []
+    answer = trigger._look
+
+    def hang(known):
+        begun.append(threading.current_thread())
+        if len(begun) == 1:
+            hung.wait(30)
+        return answer(known)
+
+    async def share_that_is_away_for_a_while():
+        asyncio.get_running_loop().call_later(3.0, hung.set)
+        return await asyncio.wait_for(first_event(trigger), 60)
+
+    trigger._look = hang
+    assert asyncio.run(share_that_is_away_for_a_while()) == {"folders": ["cam/1/"], "whole": False}
+    assert len([record for record in caplog.records if "was not looked through" in record.message]) == 1
+    assert not begun[0].is_alive()
+    assert len(begun) == 3
+
+
 def test_what_came_while_nobody_watched_is_told_at_the_start():
     state = Remembered()
     state.kept["seen"] = {"cam/1/": "a", "cam/0/": "gone"}
@@ -188,6 +210,17 @@ def test_what_starts_a_run_of_its_dag(run, watch, kind, uris):
     assert isinstance(schedule, kind)
     assert sorted(asset.uri for asset in getattr(asked, "objects", asked)) == uris
     assert len(uris) == 1 or isinstance(asked, AssetAny)
+
+
+def test_the_night_is_in_utc_whatever_airflow_is_set_to():
+    update = {
+        "run": DATASET.run.model_copy(update={"schedule": "0 2 * * *"}),
+        "model": DATASET.model.model_copy(update={"watch": False}),
+        "source": DATASET.source.model_copy(update={"events": False}),
+    }
+    night = reanalyse_schedule(DATASET.model_copy(update=update))
+    assert isinstance(night, CronTriggerTimetable)
+    assert (night.expression, str(night.timezone)) == ("0 2 * * *", "UTC")
 
 
 def run_by(*events, asset=None, started="asset_triggered"):

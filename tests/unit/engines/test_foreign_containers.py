@@ -2,7 +2,7 @@
 
 import pytest
 
-from shoal.contract.errors import WorkerError
+from shoal.contract.errors import ConfigError, WorkerError
 from shoal.engines.kubernetes.engine import judge_pod
 from shoal.engines.kubernetes.pod_status import find_failure
 from shoal.engines.kubernetes.pod_trouble import find_beside, find_start_trouble
@@ -301,7 +301,7 @@ def test_a_pod_that_finalizers_keep_after_it_was_deleted_without_a_node_is_not_w
     ("shown", "bounds", "within_s", "message"),
     [
         pytest.param(
-            pod(node=""), Bounds(60, queue_s=43200), 43205, "waits for a node for 12h (cluster.wait, an hour at least) -", id="for a node",
+            pod(node=""), Bounds(60, queue_s=43200), 43205, "waits for a node for 12h (cluster.wait, an hour at least): the next run takes these images -", id="for a node",
         ),
         pytest.param(
             pod(**AT_WORK), Bounds(60, work_s=14400), 14400 + 1805,
@@ -316,5 +316,8 @@ def test_a_pod_that_finalizers_keep_after_it_was_deleted_without_a_node_is_not_w
 )  # fmt: skip
 def test_no_wait_is_without_a_bound(shown, bounds, within_s, message):
     seen, after_s, _ = watch((shown, None, within_s + 60), bounds=bounds)
-    assert (seen.status, after_s <= within_s) == ("stuck", True), after_s
+    not_again = bounds.queue_s is not None
+    assert (seen.status, after_s <= within_s) == ("unplaced" if not_again else "stuck", True), after_s
     assert message in seen.message
+    failure = judge_pod("shoal-1-0007-x", shown, seen.status, seen.message)
+    assert isinstance(failure, ConfigError) is not_again, "the next attempt would only wait as long again"

@@ -1,6 +1,7 @@
 """An API server that refuses for a while is asked again, and what was created while its answer was lost is found."""
 
 import json
+import re
 import socket
 import ssl
 import threading
@@ -248,3 +249,34 @@ def test_a_planning_turn_whose_answer_was_lost_is_one_s_own_at_once():
         assert moment.year == 2026
     assert place.created == 1
     assert time.monotonic() - began < 10
+
+
+class EmptiedPlace(OnePlace):
+    """Its object can be deleted."""
+
+    def _reply(self, handler):
+        if handler.command == "DELETE":
+            self.kept = None
+            return says(200, {"kind": "Status", "status": "Success"})
+        return refusal(404, "not found") if handler.command == "GET" and self.kept is None else super()._reply(handler)
+
+
+def test_a_plan_that_waits_for_a_dead_one_s_turn_says_once_for_what_since_when_and_until_when(monkeypatch, caplog):
+    caplog.set_level("INFO")
+    monkeypatch.setattr("shoal.engines.kubernetes.planning_turn.SAID_S", 0.5)
+    monkeypatch.setattr("shoal.engines.kubernetes.planning_turn.TURN_S", 3.5)
+    place = EmptiedPlace()
+    with faulty_store(place) as (url, _):
+        core = core_of(url)
+        core.create_namespaced_config_map(
+            "default", {"metadata": {"name": "shoal-planning"}, "data": {"planner": "dead"}}
+        )
+        with planning_turn(core, Cluster()):
+            assert place.created == 2
+    said = [record.message for record in caplog.records if "planning_turn" in record.name]
+    assert len(said) == 2, said
+    assert re.fullmatch(
+        r"Another plan looks for room in namespace \S+ \(ConfigMap shoal-planning, since 2026-06-01T00:00:00Z\): waiting until it "
+        r"is through, at most until \S+Z, when it is taken for dead",
+        said[0],
+    )

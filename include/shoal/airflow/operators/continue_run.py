@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 class ContinueRunOperator(BaseOperator):
     """Trigger the next run with the same parameters when work was left and the run got on; skipped otherwise.
 
+    What a chain was told to retry it retries once: its later runs reopen only failures from before its first one.
+
     A run with the dataset's own settings goes on in reanalyse_<dataset>, any other in backfill_<dataset>: so a long chain
     with another model or conf holds up no nightly run.
 
@@ -59,7 +61,7 @@ class ContinueRunOperator(BaseOperator):
         raise DagRunTriggerException(
             trigger_dag_id=next_dag_id,
             dag_run_id=run_id,
-            conf=params.model_dump(mode="json", exclude_defaults=True),
+            conf=params.going_on_with(done["run_key"]).model_dump(mode="json", exclude_defaults=True),
             logical_date=None,
             skip_when_already_exists=True,
             reset_dag_run=False,

@@ -19,13 +19,14 @@ from shoal.airflow.operators.note_failures import noted_failures
 from shoal.airflow.operators.pod_log import pass_on_log, tell_about, tell_beside
 from shoal.airflow.operators.translate import translated_errors
 from shoal.airflow.operators.worker_pod import WorkerPodOperator
-from shoal.contract.errors import QuotaExceededError, ShoalError, WorkerCrashError, first_line
+from shoal.contract.errors import NoRoomInTimeError, QuotaExceededError, ShoalError, WorkerCrashError, first_line
 from shoal.engines.engine import Workers
 from shoal.engines.kubernetes.engine import KubernetesEngine, judge_pod
 from shoal.engines.kubernetes.errors import NOT_FOUND, REQUEST_ERRORS, explained, is_told
 from shoal.engines.kubernetes.manifests import DONE_GRACE_S, GRACE_S, WORKER
 from shoal.engines.kubernetes.pod_containers import worker_of
 from shoal.engines.kubernetes.pod_log import read_last_words
+from shoal.settings.attempt_time import queue_of, tell_waited
 from shoal.settings.changed import stored_settings
 from shoal.settings.dataset import Dataset
 from shoal.shards.attempt import ShardWork, Waiting, go_on_after, prepare_shard
@@ -105,7 +106,7 @@ class ShardPod(WorkerPodOperator):
                 with explained(f"start a pod in namespace {dataset.cluster.namespace}"):
                     self.start_pod(context, engine.prepare(work, owner), engine.bounds(work), kept)
             except QuotaExceededError as err:
-                self._wait_for_quota(work, waiting, dataset.cluster.wait, err)
+                self._wait_for_quota(work, waiting, queue_of(dataset.cluster), err)
 
     def _keep_open(self, context: Context, dataset: Dataset) -> None:
         """A run that had ended and whose shards were cleared owns pods again: some plan has to know of them."""
@@ -117,10 +118,10 @@ class ShardPod(WorkerPodOperator):
     def _wait_for_quota(
         self, work: ShardWork, waiting: Waiting | None, longest: timedelta, err: QuotaExceededError
     ) -> None:
-        """Come back later without holding a slot, or give up."""
+        """Come back later without holding a slot, or give up for good: the next attempt would only wait as long again."""
         before, pause_s = waiting or Waiting(work.command.attempt, work.left), QUOTA_PAUSE.total_seconds()
         if before.waited_s >= longest.total_seconds():
-            raise err
+            raise NoRoomInTimeError(f"{tell_waited('A ResourceQuota was full', longest)}: {err}") from err
         if not is_told(str(err), before.said):
             log.info("%s; trying again every %.0f s", err, pause_s)
         now = Waiting(work.command.attempt, work.left, before.waited_s + pause_s, str(err), self._rounds)

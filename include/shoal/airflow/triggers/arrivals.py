@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from shoal.airflow.triggers.aside import aside
+from shoal.airflow.triggers.aside import Aside
 from shoal.airflow.triggers.listener import Listener
 from shoal.bucket.arrived import Arrived
 from shoal.bucket.newest_folders import Look, find_changed
@@ -30,7 +30,7 @@ LOOK_S = 600.0
 """Where the store tells what comes, the newest folders are looked at once in this time all the same."""
 
 LOOK_WITHIN_S = 3600.0
-"""A look that takes longer is given up: a share that is away holds who looks for ever."""
+"""A look that takes longer is given up: a share that is away holds who looks for ever. No other look is begun while it does."""
 
 STORED_S = 5.0
 """The triggerer hands its events to Airflow's database every second."""
@@ -71,15 +71,17 @@ class ArrivalsTrigger(BaseEventTrigger):
         listener = Listener(self._images, self._open)
         listener.start()
         known: Round | None = None
+        looks = Aside(f"arrivals of {self.dataset}")
         told_at = float("-inf")
         try:
             while True:
+                await looks.free()
                 connected = listener.connected
                 try:
                     if known is None:
                         known = Round(await self._recall())
                     async with asyncio.timeout(LOOK_WITHIN_S):
-                        look = await aside(partial(self._look, known), f"arrivals of {self.dataset}")
+                        look = await looks.run(partial(self._look, known))
                     arrived = self._join(listener.gathered.take(), known.seen, look)
                     if arrived.folders or arrived.whole:
                         log.info("Something new in %s", arrived.describe())
@@ -91,7 +93,12 @@ class ArrivalsTrigger(BaseEventTrigger):
                     if known.seen is not None and known.seen != before.seen:
                         await self._remember(known.seen)
                 except TimeoutError:
-                    log.warning("%s was not looked through in %.0f s; looking again", self._images.uri, LOOK_WITHIN_S)
+                    # A share that is away holds the thread: one more each hour would be as many as it is away hours.
+                    log.warning(
+                        "%s was not looked through in %.0f s; looking again once it gives an answer to that look",
+                        self._images.uri,
+                        LOOK_WITHIN_S,
+                    )
                 except ShoalError as err:
                     log.warning("%s; looking again in %.0f s", err, self.tell_s)
                     await asyncio.sleep(self.tell_s)

@@ -9,7 +9,7 @@ from typing import Any
 
 from kubernetes.client import ApiClient, ApiException, CoreV1Api
 
-from shoal.contract.errors import ShoalError, WorkerError
+from shoal.contract.errors import NoRoomInTimeError, ShoalError, WorkerError
 from shoal.engines.engine import GONE_S, Connect, DagRunId, FindState, Owner, Step, Workers
 from shoal.engines.kubernetes.checks import cluster_steps
 from shoal.engines.kubernetes.create_pod import create_pod, need_quota
@@ -174,7 +174,7 @@ def judge_pod(
         name: Its name.
         pod: The pod, None where it is there no more.
         status: How the wait ended, as `PodWatch` says it.
-        message: Why it is stuck.
+        message: Why it is stuck or unplaced.
         read_words: Reads what a container said last.
     """
     if pod is None:
@@ -183,6 +183,8 @@ def judge_pod(
         return kept_pod(pod)
     if status == "lost":
         return lost_pod(name, pod["spec"].get("nodeName"))
+    if status == "unplaced":
+        return NoRoomInTimeError(message)
     if status == "stuck":
         trouble = find_start_trouble(pod, read_words)  # once more, now with its words
         return WorkerError(trouble.message if trouble else message)

@@ -12,6 +12,7 @@ from shoal.engines.kubernetes.pod_containers import containers_of, worker_of
 from shoal.engines.kubernetes.pod_service import startup_s
 from shoal.engines.kubernetes.pod_status import describe_wait, find_start_stage, is_kept, is_over
 from shoal.engines.kubernetes.pod_trouble import find_beside, find_start_trouble
+from shoal.settings.attempt_time import tell_waited
 
 CALM_S = 10.0
 """What is wrong is over when it was not seen for so long: a container that ends at once runs at some looks."""
@@ -59,8 +60,9 @@ class PodWatch(Watch):
     """What the looks at a pod so far tell. Moments are seconds of the watcher's own clock, None where nothing is so.
 
     Attributes:
-        status: `over`, `stuck`, `lost`, `kept` or `gone`; empty while there is something to wait for.
-        message: Why it is stuck.
+        status: `over`, `stuck`, `unplaced` (no node had room for it in time), `lost`, `kept` or `gone`; empty while there is
+            something to wait for.
+        message: Why it is stuck or unplaced.
         news: What is to be logged after the last look, said once and again when it changes.
         told: What the last news was about.
         stage: How far its start is, empty where it is not starting.
@@ -108,8 +110,8 @@ def look(
         return replace(seen, status="stuck", message=trouble.message)
     if _lasts(seen.leaving_since_s, now_s, _grace_s(pod, bounds) + LOST_S):
         return replace(seen, status="lost")
-    if message := _outlasted(seen, pod, now_s, bounds):
-        return replace(seen, status="stuck", message=message)
+    if given_up := _give_up(seen, pod, now_s, bounds):
+        return given_up
     if seen.wants_event(now_s) and trouble is None:
         return _judge_slow_start(seen, pod, now_s, event)
     beside, line = find_beside(pod)
@@ -155,13 +157,20 @@ def _note(before: PodWatch, pod: Mapping[str, Any], now_s: float, *, troubled: b
     )
 
 
+def _give_up(seen: PodWatch, pod: Mapping[str, Any], now_s: float, bounds: Bounds) -> PodWatch | None:
+    """End the wait where something took longer than it ever should; None where nothing did."""
+    if bounds.queue_s is not None and _lasts(seen.queued_since_s, now_s, bounds.queue_s):
+        wait = describe_wait(pod) or f"Pod {pod['metadata']['name']} waits for a node"
+        told = tell_waited(wait, timedelta(seconds=bounds.queue_s))
+        message = f"{told} - make room, or lower cluster.pods or cluster.max_pods"
+        return replace(seen, status="unplaced", message=message)
+    message = _outlasted(seen, pod, now_s, bounds)
+    return replace(seen, status="stuck", message=message) if message else None
+
+
 def _outlasted(seen: PodWatch, pod: Mapping[str, Any], now_s: float, bounds: Bounds) -> str:
     """Say what took longer than it ever should; empty where nothing did."""
     name = pod["metadata"]["name"]
-    if bounds.queue_s is not None and _lasts(seen.queued_since_s, now_s, bounds.queue_s):
-        wait = describe_wait(pod) or f"Pod {name} waits for a node"
-        way_out = "make room, or lower cluster.pods or cluster.max_pods"
-        return f"{wait} for {_told(bounds.queue_s)} (cluster.wait, an hour at least) - {way_out}"
     if bounds.work_s is not None and _lasts(seen.working_since_s, now_s, bounds.work_s + OVERDUE_S):
         return (
             f"Worker of pod {name} still runs {_told(OVERDUE_S)} after its time box (run.budget) - it hangs, or node "

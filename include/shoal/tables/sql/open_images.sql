@@ -2,7 +2,7 @@
 -- A failure that the run reopened stays open until the run has judged the image itself.
 -- Reads stored_rows, not rows: whether any settling row exists needs no choice between them.
 -- What lies in an archive can be read by nobody, and is open only when it was restored.
--- Variables: retry_reasons, run_key, archives.
+-- Variables: retry_reasons, retry_before, run_key, archives.
 CREATE OR REPLACE VIEW unsettled_images AS
 SELECT listing.*
 FROM listing
@@ -11,7 +11,7 @@ WHERE NOT EXISTS (
     FROM stored_rows
     WHERE stored_rows.key = listing.key
       AND stored_rows.object_version = listing.object_version
-      AND (settles(stored_rows.status, stored_rows.reason)
+      AND (settles(stored_rows.status, stored_rows.reason, stored_rows.run_key)
            OR stored_rows.status = 'failed' AND stored_rows.run_key = getvariable('run_key'))
 );
 

@@ -3,9 +3,10 @@
 -- does not matter for the numbers; the order only makes it the same one everywhere: settled before unsettled,
 -- processed before failed, then the first by (run_key, attempt).
 -- Settled is `processed`, or `failed` for a reason of the image's bytes; `changed`, `gone` and `denied` never settle. A run told to
--- retry some reasons reopens those failures. Variable: retry_reasons.
-CREATE OR REPLACE MACRO settles(status, reason) AS
-    status = 'processed' OR status = 'failed' AND NOT list_contains(getvariable('retry_reasons'), reason);
+-- retry some reasons reopens those failures: those of runs before the chain that it goes on with. Variables: retry_reasons, retry_before.
+CREATE OR REPLACE MACRO settles(status, reason, run_key) AS
+    status = 'processed'
+    OR status = 'failed' AND NOT (list_contains(getvariable('retry_reasons'), reason) AND run_key < getvariable('retry_before'));
 
 -- Whole ones, so that sums and means do not depend on the order in which threads add them.
 CREATE OR REPLACE MACRO microseconds(seconds) AS try_cast(round(seconds * 1000000) AS BIGINT);
@@ -19,11 +20,11 @@ WITH asked AS NOT MATERIALIZED (
 ), several AS MATERIALIZED (
     SELECT key, object_version FROM asked GROUP BY key, object_version HAVING count(*) > 1
 ), alone AS (
-    SELECT *, settles(status, reason) AS was_settled, run_key = getvariable('run_key') AS is_own
+    SELECT *, settles(status, reason, run_key) AS was_settled, run_key = getvariable('run_key') AS is_own
     FROM asked ANTI JOIN several USING (key, object_version)
 ), first_of_several AS (
     SELECT *,
-        bool_or(settles(status, reason)) OVER (PARTITION BY key, object_version) AS was_settled,
+        bool_or(settles(status, reason, run_key)) OVER (PARTITION BY key, object_version) AS was_settled,
         bool_or(run_key = getvariable('run_key')) OVER (PARTITION BY key, object_version) AS is_own
     FROM asked SEMI JOIN several USING (key, object_version)
     QUALIFY row_number() OVER (
