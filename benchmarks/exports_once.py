@@ -52,7 +52,7 @@ def main() -> None:
         run = find_run(stores.results, stores.layout)
         where = Where.parse(arguments.where, run.plan.settings.report.zone)
         order = Order(run, dataset, find_afterwards(arguments.step, {}), where)
-        with open_database(stores.results, dataset.run) as database:
+        with open_database(stores.results, dataset.run, images=run.plan.counts.listed) as database:
             told = export_to_folder(database, order, arguments.out).told
             images = int(database.value("SELECT count(*) FROM images"))
         found = {"images": images, "bytes": sum(file["bytes"] for file in told["files"]), "not_held": told["not_held"]}

@@ -73,7 +73,7 @@ def execute(arguments: Namespace) -> int:
         where = Where.parse(arguments.where, run.plan.settings.report.zone)
         order = Order(run, dataset, export, where)
         out = arguments.out or f"{stores.layout.dataset}-{export.name}-{run.summary.result_sha256[:8]}"
-        with open_database(stores.results, dataset.run) as database:
+        with open_database(stores.results, dataset.run, images=run.plan.counts.listed) as database:
             if out.startswith("s3://"):
                 with _reach_out(out, dataset, stores) as (store, prefix):
                     delivered = export_to_store(database, order, store, prefix)

@@ -39,7 +39,7 @@ def execute(arguments: Namespace) -> int:
     dataset = find_dataset(arguments.dataset)
     with reach_results(arguments.dataset, dataset) as stores:
         run = find_run(stores.results, stores.layout)
-        with open_database(stores.results, dataset.run) as database:
+        with open_database(stores.results, dataset.run, images=run.plan.counts.listed) as database:
             view_answer(database, run.summary)
             findings = find_health(database)
     if arguments.json:

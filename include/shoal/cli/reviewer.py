@@ -84,7 +84,7 @@ def _write(arguments: Namespace, stores: "Stores", dataset: "Dataset", run_key: 
     need_free(arguments.html, "--html")
     run = find_run(stores.results, stores.layout, run_key or CURRENT)
     asked = Asked(arguments.taxon, arguments.number, arguments.estimate)
-    with open_database(stores.results, dataset.run) as database:
+    with open_database(stores.results, dataset.run, images=run.plan.counts.listed) as database:
         review = draw_review(database, stores.layout, run, Wish(asked, arguments.n, arguments.seed), dataset.taxa)
         drawn = read_images(database, review)
     page = make_page(review, drawn, lambda drawings: draw(stores.source, drawings, run.picture_limits))

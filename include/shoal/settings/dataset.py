@@ -171,7 +171,7 @@ class Run(Settings):
         None,
         exclude_if=not_,
         description="What DuckDB may hold in a plan or summary before it spills, such as 2GiB; default: a quarter of what "
-        "the process may use, from 256 MiB to 512 MiB, or to 1 GiB in a summary of 4,000,000 images and more; 128 MiB for each "
+        "the process may use, from 256 MiB to 448 MiB, or to 1 GiB in a summary of 4,000,000 images and more; 128 MiB for each "
         "of run.threads, up to half of the machine",
     )
     threads: int | None = Field(

@@ -255,7 +255,7 @@ def open_database(
         results: The results bucket.
         run: The dataset's `run`, which may say how much memory and how many threads; a share of the machine without one.
         beside: Sessions that the process has open meanwhile, see `limits_of`.
-        images: Of the listing that is summarized, likewise.
+        images: Of the listing that is summarized, or whose answer is read, likewise.
 
     Raises:
         ConfigError: There is no folder for what it spills.
