@@ -13,12 +13,13 @@ SHARE = 4
 """One part in so many of what the process may use: Python, the store's client and other tasks of the machine want theirs."""
 
 MOST_MEMORY_BYTES = 448 << 20
-"""Nobody takes more without being told: other tasks of the machine want theirs, and the whole process of a plan of 10,000,000 images
-keeps below 1 GB with it (docs/performance.md)."""
+"""Nobody takes more without being told: other tasks of the machine want theirs, and the whole process of a plan of 10,000,000
+images keeps below 1 GB with it (docs/performance.md)."""
 
 MANY_IMAGES = 4_000_000
 MANY_MEMORY_BYTES = 4 * LEAST_MEMORY_BYTES
-"""A summary, an export or a look for findings of so many images and more takes this where the process may use it: some steps hold what grows with images."""
+"""A summary, an export or a look for findings of so many images and more takes this where the process may use it:
+some steps hold what grows with images."""
 
 THREAD_BYTES = LEAST_MEMORY_BYTES // 2
 """What a further thread wants: its own buffers of what it reads, sorts and writes."""
