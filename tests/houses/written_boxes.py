@@ -6,7 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from shoal.exports.explore import read_explore
+from shoal.settings.analysis import Taxon
 from shoal.settings.deployments import Deployment
+from shoal.settings.run_form import RunParams
 from shoal.tables.session import Database
 from written_images import tables_of
 
@@ -15,15 +17,17 @@ Shot = Mapping[str, Any]
 
 BINS = ("day", "month")
 
+TAXA, CONF = ("Coris julis",), 0.25
+
 
 @contextmanager
 def boxes_of(
     shots: Sequence[Shot],
     stays: Sequence[Mapping[str, Any]] = (),
     *,
-    taxa: Sequence[str] = ("Coris julis",),
+    taxa: Sequence[str] = TAXA,
     roles: Mapping[str, str] | None = None,
-    conf: float = 0.25,
+    conf: float = CONF,
     zone: str = "UTC",
 ) -> Iterator[Database]:
     """Open a session with all tables of a summary that `explore` reads; `roles` are those of classes that do not count."""
@@ -64,9 +68,12 @@ def explore_of(shots: Iterable[Shot], stays: Sequence[Mapping[str, Any]] = (), *
     """Read `explore` of such images."""
     with boxes_of(list(shots), stays, **options) as database:
         deployments = tuple(Deployment(**{"camera": "C1", **stay}) for stay in stays)
+        roles = {name: Taxon(role=role) for name, role in (options.get("roles") or {}).items()}
+        names = dict.fromkeys((*options.get("taxa", TAXA), *roles))
+        settings = SimpleNamespace(deployments=deployments, taxa=roles, conf=options.get("conf", CONF))
         plan = SimpleNamespace(
-            settings=SimpleNamespace(deployments=deployments), least_score=0.05, task="detect"
-        )  # fmt: skip
+            settings=settings, names=tuple(names), then=None, params=RunParams(), least_score=0.05, task="detect"
+        )
         result = {
             "dataset": "reef", "variant_sha256": "0" * 64, "settings": {"report": {"zone": options.get("zone", "UTC")}},
             "species": database.records("FROM species"),

@@ -227,7 +227,8 @@ class ShownAnswer:
         known = [species["taxon"] for species in self._summary.result["species"]]
         if taxon is None or taxon in known:
             return
-        asked = "SELECT count(*) FROM (SELECT taxon FROM detections UNION SELECT taxon FROM below) WHERE taxon = ?"
+        views = " UNION ".join(f"SELECT taxon FROM {view} WHERE role = 'count'" for view in ("detections", "below"))
+        asked = f"SELECT count(*) FROM ({views}) WHERE taxon = ?"
         if not self._database.value(asked, [taxon]):
             listed = ", ".join(shown(name, 80) for name in known[:SHOWN_TAXA]) or "none"
             more = f" and {len(known) - SHOWN_TAXA} more" if len(known) > SHOWN_TAXA else ""
@@ -244,7 +245,7 @@ class ShownAnswer:
         self._database.set_variable("shown_taxon", taxon)
         boxes = " UNION ALL ".join(
             f"SELECT '{style}' AS style, key, object_version, position, class_name, first_class_name, confidence FROM {view} "
-            "WHERE use = 'used' AND (getvariable('shown_taxon') IS NULL OR taxon = getvariable('shown_taxon'))"
+            "WHERE use = 'used' AND role = 'count' AND (getvariable('shown_taxon') IS NULL OR taxon = getvariable('shown_taxon'))"
             f"{' AND position = 0' if result.get('task') == CLASSIFY.name else ''}"
             for view, style in _views(below=below)
         )

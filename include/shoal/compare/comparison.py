@@ -15,9 +15,9 @@ from shoal.compare.two_runs import compare_runs
 from shoal.contract.errors import ConfigError, NoRoomError, one_line, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.results.stored_plan import StoredPlan
+from shoal.results.thresholds import confs_of
 from shoal.settings.analysis import Taxon
 from shoal.settings.changed import tell_differences
-from shoal.settings.taxa import taxon_of
 from shoal.tables.session import Database
 
 MOST_TAXA = 60
@@ -127,15 +127,3 @@ def _words(first: StoredPlan, second: StoredPlan) -> tuple[str, str]:
         versions = shown(first.then.model.version), shown(second.then.model.version)
     short = all(len(version) <= LONGEST_WORD and " " not in version for version in versions)
     return versions if short and versions[0] != versions[1] else ("first", "second")
-
-
-def confs_of(plan: StoredPlan) -> dict[str, tuple[float, ...]]:
-    """Say by taxon from which scores a run counts its classes: several where they are merged and differ."""
-    settings, found = plan.settings, dict[str, set[float]]()
-    first_classes = len(plan.names) if plan.then is None else plan.then.first_classes
-    of_first = {settings.taxa.get(name, Taxon()).conf or settings.conf for name in plan.names[:first_classes]}
-    for class_id, name in enumerate(plan.names):
-        own = plan.params.conf or settings.taxa.get(name, Taxon()).conf
-        confs = {own} if own else {settings.conf} if class_id < first_classes else of_first
-        found.setdefault(taxon_of(name, settings.taxa), set()).update(confs)
-    return {taxon: tuple(sorted(confs)) for taxon, confs in found.items()}

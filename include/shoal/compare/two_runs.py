@@ -19,6 +19,7 @@ from shoal.compare.agreement import (
 from shoal.compare.day_blocks import interval_of
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.pictures.people import counted_as_people
+from shoal.results.thresholds import all_are_merged
 from shoal.settings.analysis import Taxon
 from shoal.tables.session import Database
 
@@ -28,6 +29,9 @@ MOST_IMAGES = 24
 _NO_TAXA: Mapping[str, Taxon] = MappingProxyType({})
 
 _SIDES = ("first", "second")
+
+_At = tuple[tuple[float, int, int], ...]
+"""Of one taxon: a threshold, and how many boxes of the first and of the second count from it on."""
 
 _IMAGES = "SELECT key, object_version, use, camera, captured_at FROM images"
 
@@ -85,13 +89,16 @@ def compare_runs(
     people = frozenset[str]().union(*(counted_as_people(run.summary.result, taxa) for run in (first, second)))
     seen = [{species["taxon"] for species in run.summary.result["species"]} - people for run in (first, second)]
     asked = set(where.taxa) or seen[0] | seen[1]
+    all_merged = any(all_are_merged(run.plan) for run in (first, second))
     return Agreement(
         _side(database, "first", "second", first),
         _side(database, "second", "first", second),
         images,
         int(database.value("SELECT count(*) FROM common_images WHERE captured_at <> second_captured_at")),
         int(database.value("SELECT count(DISTINCT day) FROM common_images")),
-        tuple(_taxa(database, sorted(seen[0] & seen[1] & asked), images)),
+        tuple(
+            _taxa(database, sorted(seen[0] & seen[1] & asked), images, _at_thresholds(database, all_merged=all_merged))
+        ),
         tuple(sorted(seen[0] & asked - seen[1])),
         tuple(sorted(seen[1] & asked - seen[0])),
         tuple(sorted(people)),
@@ -128,7 +135,7 @@ def _side(database: Database, name: str, other: str, run: StoredRun) -> Side:
     return Side(run.run_key, run.plan.models, run.summary.result["conf"], examined, beside, unused)
 
 
-def _taxa(database: Database, taxa: list[str], images: int) -> Iterator[TaxonAgreement]:
+def _taxa(database: Database, taxa: list[str], images: int, at: Mapping[str, _At]) -> Iterator[TaxonAgreement]:
     counted = {
         taxon: tuple(map(int, told))
         for taxon, *told in database.run(
@@ -144,7 +151,6 @@ def _taxa(database: Database, taxa: list[str], images: int) -> Iterator[TaxonAgr
         "JOIN common_images USING (key) GROUP BY ALL"
     ).fetchall():
         changed.setdefault(taxon, {})[day] = difference
-    at = _at_thresholds(database)
     for taxon in taxa:
         first, second, first_images, second_images = counted.get(taxon, (0, 0, 0, 0))
         days = changed.get(taxon, {})
@@ -161,22 +167,28 @@ def _taxa(database: Database, taxa: list[str], images: int) -> Iterator[TaxonAgr
         )
 
 
-def _at_thresholds(database: Database) -> dict[str, tuple[tuple[float, int, int], ...]]:
+def _at_thresholds(database: Database, *, all_merged: bool) -> dict[str, _At]:
     """Count both from each threshold on, by taxon; in one pass, for there are millions of boxes.
 
     Numbers of classes are each side's own: another version may number the same class otherwise.
+
+    Args:
+        database: A session.
+        all_merged: Whether every taxon is told as one of several classes, see `all_are_merged`.
     """
-    steps = ", ".join(
-        f"count(*) FILTER (side = {side} AND confidence >= {conf}::FLOAT)" for conf in THRESHOLDS for side in (1, 2)
+    counted = (
+        *(f"count(*) FILTER (side = {side} AND confidence >= {{conf}}::FLOAT)" for side in (1, 2)),
+        "count(*) FILTER (NOT is_counted AND confidence >= {conf}::FLOAT)",
     )
+    steps = ", ".join(one.format(conf=conf) for conf in THRESHOLDS for one in counted)
     found = {}
-    for taxon, classes, uncounted, *counts in database.run(
+    for taxon, classes, *counts in database.run(
         "SELECT taxon, greatest(count(DISTINCT class_id) FILTER (side = 1), count(DISTINCT class_id) FILTER (side = 2)), "
-        "coalesce(max(confidence) FILTER (NOT is_counted), 0), "
         f"{steps} FROM compared_boxes GROUP BY taxon"
     ).fetchall():
-        pairs = zip(THRESHOLDS, counts[::2], counts[1::2], strict=True)
-        found[taxon] = tuple(one for one in pairs if classes == 1 or one[0] > uncounted)
+        told = zip(THRESHOLDS, counts[::3], counts[1::3], counts[2::3], strict=True)
+        merged = all_merged or classes > 1
+        found[taxon] = tuple((conf, one, other) for conf, one, other, uncounted in told if not (merged and uncounted))
     return found
 
 

@@ -13,7 +13,8 @@ from shoal.contract.errors import ConfigError, one_line
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.contract.minted_names import run_time
 from shoal.contract.tasks.classify import CLASSIFY
-from shoal.contract.units import counted, utc_text
+from shoal.contract.units import agreed, counted, utc_text
+from shoal.results.fates import fates_of, not_examined
 from shoal.results.stored_plan import StoredPlan
 from shoal.results.stored_summary import StoredSummary
 from shoal.stores.object_store import ObjectStore
@@ -87,10 +88,15 @@ def _images(plan: StoredPlan, summary: StoredSummary) -> Iterator[str]:
             *([f"the first {scope.limit} of them"] if scope.limit else []),
         ]
     )  # fmt: skip
-    yield (
-        f"All {plan.counts.listed} images of the data set {plan.dataset}{f' ({part})' if part else ''}, as listed on "
-        f"{listed_at:%Y-%m-%d at %H:%M} UTC, were examined with {_by_whom(plan, summary)}."
-    )
+    listed, fates = plan.counts.listed, fates_of(summary.balance)
+    of = f"images of the data set {plan.dataset}{f' ({part})' if part else ''}, as listed on {listed_at:%Y-%m-%d at %H:%M} UTC,"
+    by_whom = _by_whom(plan, summary)
+    if fates["examined"] == listed:
+        yield f"All {listed} {of} were examined with {by_whom}."
+        return
+    others = ", ".join(f"{images} {agreed(images, 'were')} {words}" for images, words in not_examined(fates))
+    examined = f"{fates['examined']} {agreed(fates['examined'], 'were')} examined with {by_whom}"
+    yield f"Of {listed} {of} {examined}; of the others {others}."
 
 
 def _by_whom(plan: StoredPlan, summary: StoredSummary) -> str:
@@ -223,5 +229,6 @@ def _facts(plan: StoredPlan, summary: StoredSummary) -> dict[str, Any]:
         "model": plan.models_with_hash,
         "listed_at": utc_text(plan.listing.frozen_at.listed_at),
         "images": plan.counts.listed,
+        "examined": summary.examined,
         "uses": dict(summary.uses),
     }

@@ -6,7 +6,7 @@ are used, by the dataset file of then.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,7 @@ class Taken:
 
     Attributes:
         name: The 16 digits that they lie under.
-        again: Whether the same files had been taken before, and nothing of them is new.
+        again: Whether the same files had been taken before, nothing of them is new, and they are the newest word of each person.
         json: What is stored about them.
         agreement: Of two people, by taxon, over all labels of the dataset.
         progress: By sample, images that it handed out, and of these the labelled ones.
@@ -83,15 +83,16 @@ def take_labels(
         "all_looked_at": bringing.all_looked_at,
         "saw_predictions": bringing.saw_predictions,
     }
-    same = next(
-        (one for one in reversed(imports) if all(one.json.get(name) == value for name, value in identity.items())), None
-    )
+    alike = [one for one in imports if all(one.json.get(name) == value for name, value in identity.items())]
     meant = find_images(database, [one.file for one in said], {one.name: one.blind for one in designs})
     annotated = _annotated(database, imports, names, said)
     sorted_out = sort_out(said, Known(meant, names, other_names(run), annotated), bringing)
-    # Images that came since, and columns that are of a taxon by now, are new though the file is the same.
-    again = same is not None and sorted_out.counts["images"] <= same.json["counts"]["images"]
-    if same is None or not again:
+    # Images that came since, and columns that are of a taxon by now, are new though the file is the same; so are words that later
+    # ones took the place of: whoever brings the right file again means it.
+    places = {(image.key, image.content_sha256, one.person) for image, one in sorted_out.images}
+    whole = (one for one in reversed(alike) if sorted_out.counts["images"] <= one.json["counts"]["images"])
+    same = next((one for one in whole if _is_newest(database, imports, one, places)), None)
+    if same is None:
         if not sorted_out.images:
             raise ConfigError(f"No label taken of {counted(len(said), 'image')}: {why_none(sorted_out.counts)}")
         new = _store(database, layout, sorted_out, identity, run)
@@ -100,7 +101,7 @@ def take_labels(
         new = same
     view_labels(database, imports, names)
     agreement = {taxon: agreement_of_two(pairs) for taxon, pairs in counts_of_two(database).items()}
-    return Taken(new.name, again, new.json, agreement, _progress(database))
+    return Taken(new.name, same is not None, new.json, agreement, _progress(database))
 
 
 def _read_all(paths: Sequence[Path]) -> tuple[list[SaidImage], list[dict[str, Any]]]:
@@ -114,6 +115,15 @@ def _read_all(paths: Sequence[Path]) -> tuple[list[SaidImage], list[dict[str, An
         digest = hashlib.sha256(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
         files.append({"name": path.name, "kind": name, "sha256": digest.hexdigest()})
     return said, files
+
+
+def _is_newest(database: Database, imports: Sequence[Import], one: Import, places: Collection[Place]) -> bool:
+    """Say whether in none of these places a later word took the place of what was stored."""
+    view_labels(database, [one], {})
+    stored_at = database.value("SELECT max(imported_at) FROM looks")
+    view_labels(database, imports, {})
+    later = "SELECT key, content_sha256, person FROM looks WHERE imported_at > ?"
+    return not any(tuple(row) in places for row in database.run(later, [stored_at]).fetchall())
 
 
 def _annotated(

@@ -23,7 +23,7 @@ from shoal.evidence.frame import view_frame
 from shoal.evidence.labelled import view_labels
 from shoal.evidence.permanent import DAY_NUMBER, SQL_MARK
 from shoal.evidence.pictures_out import write_pictures
-from shoal.evidence.stored import read_imports, read_trainings, store_json, store_lines
+from shoal.evidence.stored import TRAININGS, read_imports, read_trainings, store_json, store_lines
 from shoal.evidence.taxon_names import counted_names
 from shoal.settings.analysis import Taxon
 from shoal.stores.images import ImageSource
@@ -220,11 +220,9 @@ def _write_coco(path: Path, images: Sequence[Learnt], numbers: Mapping[str, int]
 
 
 def _store_images(database: Database, layout: DatasetLayout, images: Sequence[Learnt]) -> dict[str, Any]:
-    database.run("CREATE OR REPLACE TABLE learnt_from (key VARCHAR, content_sha256 VARCHAR, part VARCHAR)")
-    columns = [[getattr(one, name) for one in images] for name in ("key", "content_sha256", "part")]
-    database.run(
-        "INSERT INTO learnt_from SELECT unnest(?::VARCHAR[]), unnest(?::VARCHAR[]), unnest(?::VARCHAR[])", columns
-    )
+    columns = [[getattr(one, name) for one in images] for name in TRAININGS]
+    lists = ", ".join(f"unnest(?::{kind}[]) AS {name}" for name, kind in TRAININGS.items())
+    database.run(f"CREATE OR REPLACE TABLE learnt_from AS SELECT {lists}", columns)
     return store_lines(database, layout, "trainings", "FROM learnt_from ORDER BY key")
 
 

@@ -54,7 +54,7 @@ def read_explore(database: Database, plan: StoredPlan, result: Mapping[str, Any]
             "since": {bin_name: moment and utc_text(moment) for bin_name, moment in since.items()},
         },
         "cameras": [read_camera(database, camera, since) for camera in cameras],
-        "taxa": read_taxa(database, cameras, since, plan.task),
+        "taxa": read_taxa(database, cameras, since, plan),
         "failures": database.records("FROM explored_failures ORDER BY use, images DESC, reason"),
     }
 

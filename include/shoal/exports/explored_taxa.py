@@ -9,6 +9,8 @@ from shoal.contract.tasks.pose import POSE
 from shoal.contract.tasks.segment import SEGMENT
 from shoal.contract.units import utc_text
 from shoal.exports.explored_bins import spread, told_bins
+from shoal.results.stored_plan import StoredPlan
+from shoal.results.thresholds import confs_of
 from shoal.tables.session import Database
 
 MOST_BOXES = 60
@@ -26,13 +28,9 @@ MOST_POINT_NUMBERS = 200_000
 STEPS = 101
 """Hundredths of a score, 0 to 1."""
 
+_TOLD = ("taxon", "aphia_id", "images", "images_with", "detections", "maxn", "maxn_key", "conf")
 
 _OF_TAXA = ("explored_scores", "explored_best_scores", "explored_hours_seen", "explored_months_seen")
-
-_CONFS = """
-    SELECT DISTINCT n, round(conf::DOUBLE, 6) AS conf FROM classes JOIN explored_taxa USING (taxon)
-    WHERE role = 'count' ORDER BY conf
-"""
 
 _BINS = """
     SELECT n, bin, camera, list(detections ORDER BY bin_start) AS detections FROM explored_series
@@ -64,7 +62,7 @@ _SHAPES = {
 
 
 def read_taxa(
-    database: Database, cameras: Sequence[Mapping[str, Any]], since: Mapping[str, datetime | None], task: str
+    database: Database, cameras: Sequence[Mapping[str, Any]], since: Mapping[str, datetime | None], plan: StoredPlan
 ) -> list[dict[str, Any]]:
     """Read all taxa that are told of.
 
@@ -72,18 +70,22 @@ def read_taxa(
         database: Holds the tables of explore.sql.
         cameras: Lines of `explored_cameras`, in the order of the series.
         since: From when on days and months are told.
-        task: What the model is for, one of `contract.tasks`.
+        plan: The run's plan: its model's task, and from which scores it counts.
     """
     read = {table: _by_taxon(database, f"FROM {table}") for table in _OF_TAXA}
-    read["conf"] = _by_taxon(database, _CONFS)
     read["bins"] = _by_taxon(database, _BINS.format(told=told_bins(since)))
     read["pictures"] = _by_taxon(database, _PICTURES)
     boxes: dict[str, list[dict[str, Any]]] = {}
-    for box in database.records(_BOXES.format(shapes=_SHAPES.get(task, ""))):
+    for box in database.records(_BOXES.format(shapes=_SHAPES.get(plan.task, ""))):
         boxes.setdefault(box.pop("key"), []).append(box)
-    names = [camera["camera"] for camera in cameras]
+    names, confs = [camera["camera"] for camera in cameras], confs_of(plan)
     taxa = [
-        _taxon(taxon, {name: rows.get(taxon["n"], []) for name, rows in read.items()}, names, boxes)
+        _taxon(
+            {**taxon, "conf": list(confs[taxon["taxon"]])},
+            {name: rows.get(taxon["n"], []) for name, rows in read.items()},
+            names,
+            boxes,
+        )
         for taxon in database.records("FROM explored_taxa ORDER BY n")
     ]
     return _with_shapes_in_room(taxa)
@@ -104,10 +106,9 @@ def _taxon(
 ) -> dict[str, Any]:
     scores = spread(read["explored_scores"], "step", "boxes", STEPS)
     best = spread(read["explored_best_scores"], "step", "images", STEPS)
-    told = {key: taxon[key] for key in ("taxon", "aphia_id", "images", "images_with", "detections", "maxn", "maxn_key")}
+    told = {key: taxon[key] for key in _TOLD}
     return {
         **told,
-        "conf": [row["conf"] for row in read["conf"]],
         "scores": scores,
         "best_scores": best,
         "at": [

@@ -61,12 +61,6 @@ def fill_then_classes(database: Database, names: Sequence[str], then: StoredThen
         [list(range(len(then.names))), [ids[name] for name in then.names]],
     )
     database.set_variable("first_classes", then.first_classes)
-    # A box counts from its first class's confidence on where its own has none: what is told of a class is that, where it is one.
-    firsts = "SELECT {} FROM classes WHERE class_id < getvariable('first_classes') AND role = 'count'"
-    database.run(
-        f"UPDATE classes SET conf = ({firsts.format('min(conf)')}) WHERE class_id >= getvariable('first_classes') "
-        f"AND own_conf IS NULL AND ({firsts.format('count(DISTINCT conf)')}) = 1"
-    )
 
 
 def classes_of(names: Sequence[str], dataset: Dataset, conf: float | None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from hostile_answer import HOSTILE_TAXON
 from shoal.answers.find import find_run
 from shoal.answers.shown import ShownAnswer
 from shoal.answers.views import view_answer
+from shoal.contract.errors import ConfigError
 from shoal.pictures.drawing import Drawn
 from shoal.pictures.tiles import lay_out
 from shoal.settings.analysis import Taxon
@@ -54,6 +55,21 @@ def test_a_sheet_of_a_hostile_taxon_has_one_tile_an_image_and_captions_that_can_
          "title": HOSTILE_TAXON, "quality": 80},
     )  # fmt: skip
     assert Image.open(io.BytesIO(sheet)).size[0] == 5 * 330 + 10
+
+
+def test_a_box_that_is_no_taxon_brings_no_image_into_a_sheet(hostile):
+    """As one of a class that leaves its image out, where it is too unsure for that."""
+    with open_database(hostile.results) as database:
+        view_answer(database, find_run(hostile.results, hostile.layout).summary)
+        database.run(
+            "CREATE TABLE marked AS SELECT * REPLACE ('fog' AS taxon, 'exclude_image' AS role) FROM detections LIMIT 1"
+        )
+        for view, boxes in (("detections", "FROM marked WHERE false"), ("below", "FROM marked")):
+            database.run(f"CREATE OR REPLACE VIEW {view} AS {boxes}")
+        answer = ShownAnswer(database, hostile.done.stored, {})
+        assert answer.pick(30, "score", taxon=None, below=True).of == 0
+        with pytest.raises(ConfigError, match=r"^No taxon 'fog' in this answer"):
+            answer.pick(30, "score", taxon="fog", below=True)
 
 
 def test_a_box_below_the_threshold_tells_of_people_too(show, database):

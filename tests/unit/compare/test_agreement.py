@@ -320,9 +320,17 @@ def test_classes_that_another_version_numbers_otherwise_are_not_merged(database)
     database.run("CREATE OR REPLACE TABLE compared_boxes AS SELECT * FROM (VALUES (1, 'fish', 0, 0.9::FLOAT, true), "
         "(2, 'fish', 1, 0.8::FLOAT, true), (1, 'merged', 2, 0.9::FLOAT, true), (1, 'merged', 3, 0.4::FLOAT, false)) "
         "AS boxes(side, taxon, class_id, confidence, is_counted)")  # fmt: skip
-    found = _at_thresholds(database)
+    found = _at_thresholds(database, all_merged=False)
     assert {conf: (a, b) for conf, a, b in found["fish"]}[0.05] == (1, 1)
     assert min(conf for conf, *_ in found["merged"]) == 0.45
+    database.run("UPDATE compared_boxes SET confidence = 0.7::FLOAT WHERE class_id = 3")
+    assert min(conf for conf, *_ in _at_thresholds(database, all_merged=False)["merged"]) == 0.75, (
+        "from 0.7 on it counts"
+    )
+    database.run("UPDATE compared_boxes SET class_id = 2 WHERE class_id = 3")
+    assert min(conf for conf, *_ in _at_thresholds(database, all_merged=False)["merged"]) == 0.05, "one class"
+    in_a_row = _at_thresholds(database, all_merged=True)
+    assert (min(conf for conf, *_ in in_a_row["merged"]), min(conf for conf, *_ in in_a_row["fish"])) == (0.75, 0.05)
 
 
 def test_turned_boxes_whose_corners_nobody_knows_go_by_the_upright_ones(database):

@@ -31,6 +31,16 @@ def test_the_methods_say_what_was_looked_at_how_and_what_counts(reef):
         assert part in said, said
 
 
+def test_images_that_nobody_examined_are_said_with_why(reef):
+    run, listed = reef.run, reef.run.plan.counts.listed
+    balance = {**run.summary.balance, "processed": run.summary.balance["processed"] - 4, "archived": 3, "gone": 1}
+    found = cite(replace(run, summary=replace(run.summary, balance=balance, examined=run.summary.examined - 4)))
+    assert found.methods[0].startswith(f"Of {listed} images of the data set reef, as listed on ")
+    assert f" UTC, {listed - 4} were examined with Shoal " in found.methods[0]
+    assert found.methods[0].endswith("; of the others 3 were in an archive of the store's, 1 was gone meanwhile.")
+    assert (found.facts["images"], found.facts["examined"]) == (listed, listed - 4)
+
+
 @pytest.mark.parametrize(
     ("of_run", "reused", "versions", "by_whom"),
     [
@@ -45,7 +55,7 @@ def test_no_release_is_said_to_have_looked_at_images_of_others(reef, of_run, reu
     summary = reef.run.summary
     summary = replace(
         summary,
-        balance={**summary.balance, "reused": reused},
+        balance={**summary.balance, "reused": reused, "processed": summary.balance["processed"] - reused},
         run={**summary.run, "worker_versions": versions, "examined_with": None},
     )
     run = replace(reef.run, plan=replace(reef.run.plan, of_run=of_run), summary=summary)

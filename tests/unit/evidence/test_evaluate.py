@@ -11,9 +11,10 @@ from pipeline import make_pipeline
 from planted_boxes import answer
 from shoal.compare.agreement import THRESHOLDS
 from shoal.contract.errors import ConfigError
-from shoal.evidence.evaluation.measures import Sums, difference, measure
-from shoal.evidence.evaluation.scored import ScoredTaxon, match
+from shoal.evidence.evaluation.measures import FEWEST, Sums, difference, measure
+from shoal.evidence.evaluation.scored import Scored, ScoredBox, ScoredTaxon, match, score_taxon
 from shoal.evidence.evaluation.thresholds import choose
+from shoal.evidence.evaluation.version import judge
 from shoal.evidence.permanent import mark_of
 from show_command import ask_evaluate, ask_labels, ask_sample
 
@@ -21,6 +22,7 @@ DIPLODUS, CHROMIS = range(2)
 HERE, MOVED, THERE = (10, 10, 50, 50), (12, 12, 52, 52), (300, 300, 340, 340)
 HOURS = ("02", "08", "10", "12", "14", "23")
 NIGHT = {"02", "23"}
+DAYS = np.full(FEWEST, np.datetime64("2026-06-01T12:00:00"))
 KEYS = [f"C1/202606{day:02d}-{hour}0000-C1.jpg" for day in range(1, 15) for hour in HOURS]
 
 
@@ -122,6 +124,15 @@ def test_the_second_version_is_better_by_night_and_it_says_so(judged, evaluate):
 def test_a_box_of_the_model_is_right_once_the_surest_first():
     assert match([HERE, MOVED, THERE], [HERE, THERE]) == [True, False, True]
     assert match([THERE], [HERE]) == [False]
+
+
+def test_a_box_counts_from_exactly_its_score_on_as_in_the_answer():
+    for place, conf in enumerate(THRESHOLDS):
+        boxes = [[ScoredBox(float(np.float32(conf)), True, None)] for _ in range(FEWEST)]
+        taxon = score_taxon(boxes, np.ones(FEWEST, np.int64), [[] for _ in boxes])
+        assert taxon.at[0].tolist() == [1] * (place + 1) + [0] * (len(THRESHOLDS) - place - 1), conf
+        (told,) = judge(Scored((), np.ones(FEWEST), np.array(["C1"] * FEWEST), DAYS, {"fish": taxon}))[0].calibration
+        assert told["from"] == int(conf * 10 + 1e-9) / 10, conf
 
 
 def sums_of(right, made_up, missed):

@@ -526,6 +526,22 @@ def test_a_file_is_new_again_where_images_of_it_came_since(reef, session, tmp_pa
         assert said in take(session, now, old)[0]
 
 
+def test_the_right_file_brought_again_takes_the_place_of_a_wrong_one(reef, session, tmp_path):
+    right, wrong = by_key(reef, tmp_path / "right.json"), tmp_path / "wrong.json"
+    said = json.loads(right.read_text())
+    del said["annotations"][:2]  # of three of one image
+    wrong.write_text(json.dumps(said))
+
+    def individuals():
+        return session.value("SELECT sum(individuals) FROM labelled")
+
+    seen = []
+    for path in (right, wrong, right, right):
+        again = "taken before" in take(session, reef, path)[0]
+        seen.append((again, individuals()))
+    assert seen == [(False, 198), (False, 196), (False, 198), (True, 198)]
+
+
 def test_images_that_no_sample_could_have_drawn_are_in_no_sum(reef, sample, labels, tmp_path):
     """As those that came after it; the sample's own run may be gone: it holds itself who could be drawn."""
     plan = reef.pipeline.plan(prefix="A/")

@@ -14,13 +14,17 @@ from shoal.contract.errors import ContractError
 from shoal.contract.rows import ROW_COLUMNS, ddl
 from shoal.contract.tasks import TASKS
 from shoal.contract.tasks.classify import CLASSIFY
+from shoal.evidence.evaluation.read_scored import _lowest
 from shoal.models.choice import Shelf
 from shoal.preflight.steps import check_model
+from shoal.results.plan_parts import StoredThen
 from shoal.results.stored_plan import StoredPlan
+from shoal.results.thresholds import confs_of
 from shoal.settings.dataset import Dataset
+from shoal.settings.run_form import RunParams
 from shoal.summary import summarize
 from shoal.summary.of_task import need_columns
-from shoal.summary.taxa import fill_classes
+from shoal.summary.taxa import fill_classes, fill_then_classes
 from shoal.tables.session import open_database, read_sql
 from written_tasks import box, plan_of, rectangle, seen_as, shot, stored_plan, turned, turned_row, write_given
 
@@ -308,6 +312,53 @@ def test_of_two_models_each_has_its_own_classes(boxes, said, what):
         refused = pytest.raises(ContractError, match=f"^The row of 'a.jpg' has {what}") if what else nullcontext()
         with refused:
             need_columns(database, plan, TASKS["detect"])
+
+
+OF_TWO = {
+    "all alike": ({}, {"fish": (0.25,), "crab": (0.25,), "Coris julis": (0.25,), "Sarpa salpa": (0.25,)}),
+    "two of the first's": (
+        {"fish": {"conf": 0.4}, "crab": {"conf": 0.5}},
+        {"fish": (0.4,), "crab": (0.5,), "Coris julis": (0.25, 0.4, 0.5), "Sarpa salpa": (0.25, 0.4, 0.5)},
+    ),
+    "people are never renamed": (
+        {"crab": {"role": "human", "conf": 0.6}},
+        {"fish": (0.25,), "Coris julis": (0.25,), "Sarpa salpa": (0.25,)},
+    ),
+    "both models have it": (
+        {"fish": {"conf": 0.4}, "crab": {"merge_into": "Sarpa salpa"}, "Coris julis": {"conf": 0.3}},
+        {"fish": (0.4,), "Coris julis": (0.3,), "Sarpa salpa": (0.25, 0.3, 0.4)},
+    ),
+}
+"""Taxa of the dataset file, and from where those count that two models in a row see; both know the last one but one."""
+
+
+@pytest.mark.parametrize(("taxa", "expected"), OF_TWO.values(), ids=list(OF_TWO))
+def test_what_is_told_of_thresholds_of_two_models_is_what_their_boxes_count_from(taxa, expected):
+    dataset = Dataset.model_validate({"name": "reef", **dataset_settings("reef", "test", taxa=taxa)})
+    names, then = ("fish", "crab", "Coris julis", "Sarpa salpa"), StoredThen(None, ("Coris julis", "Sarpa salpa"), 3)
+    plan = SimpleNamespace(names=names, settings=dataset, params=RunParams(), then=then)
+    boxes = [box(first) for first in range(3) for _ in (None, 0, 1)]
+    said = [None if one is None else {"class_id": one, "confidence": 0.5} for _ in range(3) for one in (None, 0, 1)]
+    with open_database(None) as database:
+        database.run(f"CREATE TABLE accounted ({ddl(ROW_COLUMNS)}, fate VARCHAR)")
+        database.run(
+            "INSERT INTO accounted BY NAME SELECT 'a.jpg' AS key, 'processed' AS fate, 'processed' AS status, "
+            "? AS detections, ? AS reclassified", [boxes, said],
+        )  # fmt: skip
+        fill_classes(database, names, dataset, None)
+        fill_then_classes(database, names, then)
+        database.run_file("tasks/then")
+        counted_from = dict(
+            database.run(
+                "SELECT taxon, list_sort(list(DISTINCT round(threshold::DOUBLE, 6))) FROM class_boxes WHERE role = 'count' GROUP BY 1"
+            ).fetchall()
+        )
+    assert {taxon: tuple(confs) for taxon, confs in counted_from.items()} == confs_of(plan) == expected
+    lowest = {taxon: max(confs) for taxon, confs in expected.items()}
+    assert _lowest(SimpleNamespace(plan=plan)) == lowest, "two classes of the first may be one fish seen twice"
+    plan.then = None
+    merged = {"Sarpa salpa": 0.25} if "merge_into" in str(taxa) else {}
+    assert _lowest(SimpleNamespace(plan=plan)) == merged
 
 
 @pytest.fixture

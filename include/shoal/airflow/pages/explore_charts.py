@@ -30,6 +30,7 @@ class Drawn:
         first: First day of the axis.
         last: Last one.
         whole_images: Whether images are taken for it as a whole, and nothing in them is counted.
+        has_days: Whether the run counted days: they tell when a camera was at work that something releases.
     """
 
     taxon: str
@@ -38,6 +39,7 @@ class Drawn:
     first: date
     last: date
     whole_images: bool
+    has_days: bool
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,19 @@ def draw_camera(one: CameraCounts, drawn: Drawn, *, is_released: bool) -> Camera
     what = "Images of it" if drawn.whole_images else "Detections"
     hours, notes = _hours(one, about, drawn, is_released=is_released), []
     if is_released and unit == IMAGE:
-        notes.append("Something released this camera for a part of the time: an image is no measure of effort there.")
+        notes.append(
+            "Something released this camera for a part of the time: an image is no measure of effort there."
+            if drawn.has_days
+            else "Something releases this camera, and the run has no bins of a day: nothing tells on which days without an image "
+            "it was at work, and an image is no measure of effort. Add day to report.bins, and summarize again."
+        )
     if drawn.width == "hour":
         rows = (
             (f"{hour:02}", f"{images:,}", f"{seen:,}", _ratio(seen, images))
             for hour, (images, seen) in enumerate(one.hours)
         )
         return CameraChart(one.camera, None, hours, ("Hour", "Images", what, "Per image"), tuple(rows), tuple(notes))
-    bins = list(_bins(one, drawn, unit))
+    bins = list(_bins(one, drawn, unit, knows_gaps=drawn.has_days or not is_released))
     if len(bins) > MOST_BINS:
         notes.append(f"The latest {MOST_BINS} of {len(bins):,} bins: a wider bin shows all, other days the others.")
         bins = bins[-MOST_BINS:]
@@ -88,8 +95,11 @@ def draw_camera(one: CameraCounts, drawn: Drawn, *, is_released: bool) -> Camera
     return CameraChart(one.camera, series, hours, head, tuple(row for _, row in bins), tuple(notes))
 
 
-def _bins(one: CameraCounts, drawn: Drawn, unit: str) -> Iterator[tuple[Bin, tuple[str, ...]]]:
-    """Put days into bins: one without effort is a gap, and stands in its place."""
+def _bins(one: CameraCounts, drawn: Drawn, unit: str, *, knows_gaps: bool) -> Iterator[tuple[Bin, tuple[str, ...]]]:
+    """Put days into bins: one without effort is a gap, and stands in its place.
+
+    Of a camera that is released one without an image is none where it was at work, nor where nothing tells that it was not.
+    """
     found: dict[date, list[DayCount]] = {}
     for day, count in one.days.items():
         found.setdefault(bin_of(day, drawn.width), []).append(count)
@@ -99,7 +109,12 @@ def _bins(one: CameraCounts, drawn: Drawn, unit: str) -> Iterator[tuple[Bin, tup
         effort = sum(day.camera_days or 0 for day in days) if unit == DAY else sum(day.images for day in days)
         seen = sum(day.detections for day in days)
         if not effort:
-            yield Bin(label, None, None, f"{label}: nobody looked"), (label, "nobody looked", NOTHING, NOTHING)
+            at_work = any(day.camera_days for day in days)
+            words = "at work, no image" if at_work else "nobody looked" if knows_gaps else "no image"
+            yield (
+                Bin(label, None, None, f"{label}: {words}", is_gap=knows_gaps and not at_work),
+                (label, words, NOTHING, NOTHING),
+            )
             continue
         told = f"{effort:,.4g}" if unit == DAY else f"{effort:,}"
         row = (label, told, f"{seen:,}", _ratio(seen, effort))

@@ -24,13 +24,13 @@ from shoal.answers.explored import (
 from shoal.answers.find import StoredRun
 from shoal.answers.looked_tables import need_looked
 from shoal.answers.open_answer import OpenAnswer
-from shoal.compare.comparison import confs_of
 from shoal.contract.errors import ConfigError, shown
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.contract.units import size_text
 from shoal.evidence.answer_evidence import ESTIMATES_FILE
 from shoal.exports.export import exports_of
 from shoal.pictures.colours import colours_of
+from shoal.results.thresholds import confs_of
 
 MOST_CHARTS = 4
 """Cameras that are drawn, those with most images; the form chooses any."""
@@ -141,7 +141,7 @@ def _told(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> dict[
     days = [day for one in shown_cameras for day in one.days]
     first, last = (min(days), max(days)) if days else (date.min, date.min)
     width = width_for(form.bin, first, last)
-    drawn = Drawn(asked.taxon, colour, width, first, last, whole)
+    drawn = Drawn(asked.taxon, colour, width, first, last, whole, "day" in run.plan.settings.report.bins)
     released = {stay.camera for stay in run.plan.settings.deployments if stay.is_released}
     images = to_images(
         dag_id,

@@ -25,15 +25,17 @@ class Bin:
 
     Attributes:
         label: What the axis says of it.
-        value: What stands there; None in a gap.
+        value: What stands there; None where nothing does.
         effort: How much was looked; None where that is not told.
         words: Both, in words.
+        is_gap: Whether nobody looked where nothing stands.
     """
 
     label: str
     value: float | None
     effort: float | None
     words: str
+    is_gap: bool = True
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def _gaps(bins: Sequence[Bin], plot: _Plot) -> Iterator[Markup]:
     """Draw the ground of bins in which nobody looked, those beside each other as one."""
     step_px, begun = INNER / max(1, len(bins)), None
     for place in range(len(bins) + 1):
-        is_gap = place < len(bins) and bins[place].value is None
+        is_gap = place < len(bins) and bins[place].value is None and bins[place].is_gap
         if is_gap and begun is None:
             begun = place
         elif not is_gap and begun is not None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from shoal.answers.find import StoredRun
-from shoal.compare.comparison import confs_of
 from shoal.contract.layout import FORMAT_VERSION, DatasetLayout
 from shoal.evidence.estimates.make import NoLabelsError, told_of
 from shoal.evidence.evaluation.read_scored import read_scored
@@ -15,6 +14,7 @@ from shoal.evidence.evaluation.two import Change, compare_versions
 from shoal.evidence.evaluation.version import JudgedTaxon, confusion, judge
 from shoal.evidence.read_sampled import Sampled
 from shoal.evidence.stored import store_json
+from shoal.results.thresholds import confs_of
 from shoal.settings.analysis import Taxon
 from shoal.settings.taxa import taxon_of
 from shoal.tables.session import Database

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from shoal.answers.find import StoredRun
-from shoal.compare.comparison import confs_of
 from shoal.contract.layout import DatasetLayout
 from shoal.contract.tasks.classify import CLASSIFY
 from shoal.evidence.estimates.make import need_labels
 from shoal.evidence.evaluation.scored import Edges, Scored, ScoredBox, score_taxon
 from shoal.evidence.read_sampled import Sampled, read_sampled
+from shoal.results.thresholds import all_are_merged, confs_of
 from shoal.settings.analysis import Taxon
 from shoal.settings.taxa import taxon_of
 from shoal.tables.session import Database
@@ -83,8 +83,12 @@ def _edges(edges: Sequence[float | None]) -> Edges | None:
 
 
 def _lowest(run: StoredRun) -> dict[str, float]:
-    """Say from which score on no individual is two boxes, by taxon: below that of all classes it is merged of, it may be."""
+    """Say from which score on no individual is two boxes, by taxon: below that of all classes it is merged of, it may be.
+
+    Of two models in a row every taxon is merged where several classes of the first one may be it.
+    """
     classes: dict[str, int] = defaultdict(int)
     for name in run.plan.names:
         classes[taxon_of(name, run.plan.settings.taxa)] += 1
-    return {taxon: max(confs) for taxon, confs in confs_of(run.plan).items() if classes[taxon] > 1}
+    all_merged = all_are_merged(run.plan)
+    return {taxon: max(confs) for taxon, confs in confs_of(run.plan).items() if all_merged or classes[taxon] > 1}

@@ -14,6 +14,14 @@ SAME_PLACE = 0.5
 """Intersection over union from which a box of the model and one of a person are of the same individual."""
 
 
+def as_stored(conf: float) -> float:
+    """Give the threshold that stored scores are compared with: these have 32 bits, and one of 0.7 counts from 0.7 on."""
+    return float(np.float32(conf))
+
+
+_STORED = tuple(as_stored(conf) for conf in THRESHOLDS)
+
+
 @dataclass(frozen=True)
 class ScoredTaxon:
     """One taxon in the labelled images.
@@ -124,7 +132,7 @@ def score_taxon(
         counted.append(len(of_counting))
         counted_right.append(_right(of_counting, seen))
         highest.append(ordered[0].score if ordered else 0.0)
-        from_each = [[hit for box, hit in zip(ordered, hits, strict=True) if box.score >= conf] for conf in THRESHOLDS]
+        from_each = [[hit for box, hit in zip(ordered, hits, strict=True) if box.score >= least] for least in _STORED]
         at.append([len(one) for one in from_each])
         right_at.append([_right(one, seen) for one in from_each])
     shape = (len(labelled), len(THRESHOLDS))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shoal.compare.agreement import THRESHOLDS
 from shoal.evidence.evaluation.measures import FEWEST, MEASURES, Floats, Measured, Sums, measure
-from shoal.evidence.evaluation.scored import Scored, ScoredTaxon
+from shoal.evidence.evaluation.scored import Scored, ScoredTaxon, as_stored
 from shoal.evidence.evaluation.thresholds import Best, Threshold, choose
 
 PARTS = ("month", "hour", "camera")
@@ -129,10 +129,9 @@ def _curve(taxon: ScoredTaxon, weights: Floats) -> Iterator[dict[str, float | No
 
 
 def _calibration(taxon: ScoredTaxon, weights: Floats) -> Iterator[dict[str, Any]]:
-    for low in BINS:
-        inside = (
-            (taxon.highest >= low) & (taxon.highest < (low + 0.1 if low < BINS[-1] else 1.01)) & (taxon.highest > 0)
-        )
+    bins = np.searchsorted([as_stored(low) for low in BINS], taxon.highest, side="right") - 1
+    for place, low in enumerate(BINS):
+        inside = (bins == place) & (taxon.highest > 0)
         images = int(inside.sum())
         if not images:
             continue

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.rows import FATES
 from shoal.contract.units import utc_text
 from shoal.exports.asides import describe_asides, describe_unread
 from shoal.exports.report.verdict import say_verdict
+from shoal.results.fates import fates_of
 from shoal.results.stored_plan import StoredPlan
 from shoal.settings.dataset import Dataset
 from shoal.settings.deployments import Deployment
@@ -61,14 +61,9 @@ def shown_of_run(run: Mapping[str, Any]) -> dict[str, Any]:
     Runs with the same of it and with the same result have the same report.
     """
     balance = run["balance"]
-    judged = ("reused", "processed", "failed")
-    fates = {
-        "examined": sum(balance[fate] for fate in judged),
-        **{fate: balance[fate] for fate in FATES if fate not in judged},
-    }
     return {
         "listed": balance["listed"],
-        "fates": fates,
+        "fates": fates_of(balance),
         "silent": run["silent"],
         "odd": run["clock"]["odd"] if run["clock"] else [],
         "stopped_shards": run["stopped_shards"],

@@ -4,15 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from shoal.contract.units import agreed
+from shoal.results.fates import not_examined
 
-_FATES = {
-    "archived": "in an archive of the store's",
-    "denied": "refused by the store",
-    "changed": "changed meanwhile",
-    "gone": "gone meanwhile",
-    "unsettled": "without a result",
-    "pending": "left for later runs",
-}
 _USES = {
     "duplicate": "that show what another one shows",
     "undated": "without a usable time",
@@ -29,7 +22,7 @@ def say_verdict(result: Mapping[str, Any], run: Mapping[str, Any]) -> tuple[str,
         run: What the report tells of the run, see `told.shown_of_run`.
     """
     fates, balance = run["fates"], result["balance"]
-    left = [f"{fates[fate]:,} {words}" for fate, words in _FATES.items() if fates[fate]]
+    left = [f"{images:,} {words}" for images, words in not_examined(fates)]
     out = [f"{balance[use]:,} {words}" for use, words in _USES.items() if balance[use]]
     whole = not (fates["unsettled"] or fates["pending"])
     state = "The answer is complete" if whole else "The answer is not complete"
