@@ -42,6 +42,7 @@ def june(hostile, tmp_path):
     with open_database(None) as database:
         database.run(f"CREATE TABLE counts_day ({columns})")
         database.run(f"CREATE TABLE images ({', '.join(f'{name} {kind}' for name, kind in TABLES['images'].items())})")
+        database.run("CREATE VIEW around_images AS FROM images")
         for number, taxon, camera in product(range(30), ("Coris julis", "Diplodus vulgaris"), "AB"):
             start = datetime(2026, 5, 31, 22) + timedelta(days=number)  # midnight in Madrid
             count = 0 if taxon == "Coris julis" else (2 + number + (3 * number) % 7) * (1 if camera == "A" else 3)

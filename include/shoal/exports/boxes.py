@@ -23,8 +23,6 @@ _NOT_HELD = {
     "failed": "images that failed",
 }
 
-"""Lines that are in memory at a time."""
-
 _LINES = """
     SELECT pictures.*, position, taxon, confidence, x1, y1, x2, y2, area_px, CASE WHEN area_px IS NOT NULL THEN mask END,
         keypoints, angle, first_class_name, reclassified.confidence

@@ -7,7 +7,7 @@ that something releases, and NA for a day on which it was not at work or not the
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from itertools import groupby
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +17,11 @@ from shoal.answers.where import Where
 from shoal.exports.equal_effort import COLUMNS, EqualEffort, equal_effort, has_maxn
 from shoal.exports.export import Answer, Written
 from shoal.exports.places import rounded_position
+from shoal.exports.rests import find_rests
 from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import CSV, CSV_TYPE
 from shoal.exports.whole_file import copy_whole, text_of, write_row, write_whole
 from shoal.settings.dataset import Dataset
-from shoal.settings.deployments import Deployment
 from shoal.tables.session import Database
 
 NO_DEPLOYMENT = "no deployment"
@@ -56,40 +56,35 @@ ORDER BY Station, Species, captured_at, key
 
 _DAYS = """
 SELECT camera, deployment, ((bin_start AT TIME ZONE 'UTC') AT TIME ZONE getvariable('report_zone'))::DATE AS day,
-    any_value(bin_start), any_value(bin_end), any_value(images), any_value(camera_days),
+    CASE WHEN any_value(rests.bin_start) IS NULL THEN nullif(coalesce(any_value(camera_days), 1.0), 0) END::DOUBLE,
     coalesce(sum(detections) FILTER (NOT list_contains(getvariable('counted_people'), taxon)), 0)::BIGINT
-FROM counts_day GROUP BY ALL ORDER BY camera, deployment NULLS LAST, day
+FROM counts_day LEFT JOIN rests USING (camera, deployment, bin_start) GROUP BY ALL ORDER BY camera, deployment NULLS LAST, day
 """
+"""Of a camera by the clock only days with images have a row."""
 
 
 @dataclass(frozen=True)
 class Day:
-    """A station's day that has a row in the counts."""
+    """A station's day that has a row in the counts.
+
+    Attributes:
+        camera: Of the station.
+        deployment: Likewise; None outside all of them.
+        day: Local.
+        at_work: Which share of it the camera was at work; None where it was not.
+        detections: Of all taxa but those that people were counted as.
+    """
 
     camera: str
     deployment: str | None
     day: date
-    start: datetime
-    end: datetime
-    images: int
-    camera_days: float | None
+    at_work: float | None
     detections: int
 
     @property
     def station(self) -> str:
         """As in the table of records."""
         return f"{self.camera}/{self.deployment or NO_DEPLOYMENT}"
-
-    def at_work(self, stays: dict[tuple[str, str], Deployment]) -> float | None:
-        """Tell which share of the day it was at work; None where it was not."""
-        if self.camera_days is not None:
-            return self.camera_days or None
-        stay = stays.get((self.camera, self.deployment or ""))
-        for pause in stay.not_working if stay else ():
-            first, last = (moment.replace(tzinfo=None) for moment in pause.span)
-            if first <= self.start and self.end <= last:
-                return None
-        return 1.0 if self.images else None
 
 
 @dataclass(frozen=True)
@@ -114,9 +109,9 @@ class Camtrapr:
         of_people = leave_people_out(database, answer, "day")
         records, matrix, stations = (to / f"{name}.csv" for name in ("recordTable", "cameraOperation", "stations"))
         copy_whole(database, _RECORDS, records, f"{CSV}, NULLSTR '{MISSING}'")
+        find_rests(database, answer, "day")
         days = list(_days(database))
-        stays = {(stay.camera, stay.name): stay for stay in answer.plan.settings.deployments}
-        write_whole(matrix, lambda part: _write_matrix(days, stays, part))
+        write_whole(matrix, lambda part: _write_matrix(days, part))
         write_whole(stations, lambda part: _write_stations(days, answer, part))
         files, not_told = [records, matrix, stations], dict[str, int]()
         if has_maxn(answer):
@@ -126,7 +121,7 @@ class Camtrapr:
             "images without a capture time": database.value("SELECT count(*) FROM images WHERE use = 'undated'"),
             "days that the time asked for cuts": cut_bins(database, where, "day"),
             "detections on days on which a camera was not at work (in recordTable.csv, NA in cameraOperation.csv)": sum(
-                day.detections for day in days if day.at_work(stays) is None
+                day.detections for day in days if day.at_work is None
             ),
             **of_people,
             **not_told,
@@ -138,14 +133,14 @@ def _days(database: Database) -> Iterator[Day]:
     return (Day(*row) for row in database.stream(_DAYS))
 
 
-def _write_matrix(days: list[Day], stays: dict[tuple[str, str], Deployment], path: Path) -> None:
+def _write_matrix(days: list[Day], path: Path) -> None:
     first, last = (fold((day.day for day in days), default=None) for fold in (min, max))
     dates = [first + timedelta(days=number) for number in range((last - first).days + 1)] if first and last else []
     with text_of(path) as file:
         # R takes "NA" in quotes for a text, so that names are quoted here and numbers are not.
         file.write(",".join(["", *map(str, dates)]) + "\n")
         for station, of_station in groupby(days, lambda day: day.station):
-            at_work = {day.day: day.at_work(stays) for day in of_station}
+            at_work = {day.day: day.at_work for day in of_station}
             shares = (at_work.get(one) for one in dates)
             cells = (MISSING if share is None else f"{share:g}" for share in shares)
             file.write(",".join([_quoted(station), *cells]) + "\n")

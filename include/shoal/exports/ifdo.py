@@ -4,6 +4,7 @@ What its header says holds for every image that does not say otherwise, so that 
 given another one's: such images are left out and counted. An image in which nothing was found has an empty list of annotations.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +20,7 @@ from shoal.exports.boxes import count_key_points, count_others, count_without_ma
 from shoal.exports.export import Answer, Written
 from shoal.exports.json_stream import json_text
 from shoal.exports.named_images import name_images
-from shoal.exports.places import Place, Places, count_unplaced, decimals_of, find_places, need_places, uncertainty_m
+from shoal.exports.places import Place, Places, count_unplaced, find_places, need_places
 from shoal.exports.published import missing_depths, missing_fields, missing_places, said_project
 from shoal.exports.whole_file import text_of, write_whole
 from shoal.settings.dataset import Dataset
@@ -72,8 +73,11 @@ class Ifdo:
     repeatable: ClassVar[bool] = True
 
     def missing(self, dataset: Dataset) -> list[str]:
-        """Ask for project, contributors, licence, the set's handle, positions and depths."""
-        said = missing_fields(dataset, "project", "contributors", "licence", "handle")
+        """Ask for project, contributors, licence, the set's handle, positions and depths, and how good positions are.
+
+        A set must say within how many metres they are, and digits of a file do not tell it: 41.20000 is 41.2 there.
+        """
+        said = missing_fields(dataset, "project", "contributors", "licence", "handle", "coordinate_digits")
         return [*said, *missing_places(dataset), *missing_depths(dataset)]
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
@@ -83,13 +87,16 @@ class Ifdo:
             ConfigError: Nothing asked for lies in a deployment with a position.
         """
         places = find_places(database, answer, where)
-        need_places(database, self.name, places, "latitude, longitude and depth_m")
+        need_places(database, self.name, "latitude, longitude and depth_m")
         name_images(database, answer)
         view_pictures(database, where)
         header = _header(database, answer, places, where)
         drawn = _Drawn()
         items = _ITEMS.format(of_taxa=_OF_TAXA if where.taxa else "")
-        path = write_whole(to / "ifdo.json", lambda part: _write(database.stream(items), places, header, drawn, part))
+        path = to / "ifdo.json"
+        if path.exists():  # of an attempt that ended before it told what outlines cannot hold
+            _write(database.stream(items), places, header, drawn, Path(os.devnull))
+        write_whole(path, lambda part: _write(database.stream(items), places, header, drawn, part))
         [others] = database.records(_OTHERS)
         not_held = {**places.without, **count_unplaced(database), **places.unsaid_pauses("they are in no field")}
         if drawn.left_out:
@@ -213,14 +220,11 @@ def _header(database: Database, answer: Answer, places: Places, where: Where) ->
 
 
 def _of_place(place: Place) -> dict[str, Any]:
-    uncertainty = place.uncertainty_m
-    if uncertainty is None:  # no better than as it was written
-        uncertainty = uncertainty_m(place.latitude, decimals_of(place.latitude, place.longitude))
     return {
         "image-latitude": place.latitude,
         "image-longitude": place.longitude,
         "image-altitude-meters": -(place.stay.depth_m or 0.0) + 0.0,
-        "image-coordinate-uncertainty-meters": uncertainty,
+        "image-coordinate-uncertainty-meters": place.uncertainty_m,
         "image-event": {"name": place.stay.name},
         "image-sensor": {"name": place.stay.camera},
     }

@@ -52,14 +52,18 @@ class Long:
         """Need nothing of the dataset file but days."""
         return []
 
-    def not_held(self, database: Database, answer: Answer) -> dict[str, int]:  # noqa: ARG002 - the door's
-        """Count images that are in no series."""
-        return {"images without a capture time": int(database.value(_UNDATED))}
+    def not_held(self, database: Database, answer: Answer) -> dict[str, int]:
+        """Count images that are in no series, and what has no line: days without work, and taxa that people were counted as.
+
+        Makes what `_HELD` asks: the table `rests` and the variable `counted_people`.
+        """
+        of_people = leave_people_out(database, answer, "day")
+        rests = find_rests(database, answer, "day")
+        return {"images without a capture time": int(database.value(_UNDATED)), **rests, **of_people}
 
     def write(self, database: Database, answer: Answer, to: Path, where: Where) -> Written:
         """Stream the series into both files, and a third for spreadsheets where a name would be a formula there."""
-        of_people = leave_people_out(database, answer, "day")
-        rests = find_rests(database, answer, "day")
+        left_out = self.not_held(database, answer)
         text, table = to / "long.csv", to / "long.parquet"
         of_text = [f"strftime({moment}, {TIME})" for moment in ("bin_start", "bin_end")]
         copy_whole(database, _query(*of_text), text, CSV)
@@ -75,7 +79,7 @@ class Long:
             files.append(write_whole(to / "corrected.csv", lambda part: _write_corrected(part, corrected)))
             rows["corrected.csv"] = len(corrected)
         cut = {"days of a camera that --where cuts in two": cut_bins(database, where, "day")}
-        not_held = {**self.not_held(database, answer), **cut, **rests, **of_people, **corrected_not_held(answer, where)}
+        not_held = {**left_out, **cut, **corrected_not_held(answer, where)}
         return Written(tuple(files), not_held, rows)
 
 

@@ -26,6 +26,7 @@ _WORDS = {
     "dataset": "its dataset",
     "model": "its model",
     "result_sha256": "the answer it is of",
+    "estimates_sha256": "what labels make of its counts",
     "where": "its --where",
     "described_sha256": "what the dataset file says now under taxa, deployments or publish",
     "made_by": "the release or code of Shoal, or the release of DuckDB",
@@ -132,9 +133,11 @@ def _need_same(path: Path, there: Mapping[str, Any], identity: Mapping[str, Any]
 
 def differences(there: Mapping[str, Any], identity: Mapping[str, Any]) -> str:
     """Say in words what of an export that lies there is not what is asked for; empty where nothing is."""
-    differ = [_WORDS.get(name, name) for name, value in identity.items() if there.get(name) != value]
-    if len(differ) == len(identity):
+    if not any(there.get(name) == value for name, value in identity.items()):
         return "it does not say of what"
+    # What only the other one says decides, too, as what labels made of its counts.
+    names = [*identity, *(name for name in _WORDS if name in there and name not in identity)]
+    differ = [_WORDS.get(name, name) for name in names if there.get(name) != identity.get(name)]
     return f"{', '.join(differ)} {'differs' if len(differ) == 1 else 'differ'}" if differ else ""
 
 

@@ -19,6 +19,12 @@ _METRES_OF_A_DEGREE = 111_320.0
 """Of latitude, and of longitude at the equator: WGS84's semi-major axis, 6,378,137 m, times pi / 180, rounded up."""
 
 
+_WORKED = """
+SELECT camera, deployment, min(bin_start), max(bin_end) FROM counts_day WHERE camera_days > 0 GROUP BY ALL
+"""
+"""Something releases these cameras: one that nothing came by took no image, and was at work all the same."""
+
+
 @dataclass(frozen=True)
 class Place:
     """A stay whose position may be published.
@@ -69,10 +75,10 @@ class Places:
 
 
 def find_places(database: Database, answer: Answer, where: Where) -> Places:
-    """Find the stays that have a position and images, and make the table `places` of them: name, camera, deployment, motion.
+    """Find the stays with a position and images or days at work, and make the table `places`: name, camera, deployment, motion.
 
     Args:
-        database: Holds the view `images`.
+        database: Holds the views of `view_answer`.
         answer: Whose plan has the stays, and whose dataset file their positions.
         where: What is asked for: a stay is known within that time.
     """
@@ -83,6 +89,9 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
         for camera, deployment, first, last in database.run(
             "SELECT camera, deployment, min(captured_at), max(captured_at) FROM images WHERE captured_at IS NOT NULL GROUP BY ALL"
         ).fetchall()
+    }
+    worked = {
+        (camera, deployment): (first, last) for camera, deployment, first, last in database.run(_WORKED).fetchall()
     }
     newest = _newest(database, answer)
     if newest is None:
@@ -99,9 +108,9 @@ def find_places(database: Database, answer: Answer, where: Where) -> Places:
     for planned in answer.plan.settings.deployments:
         # Where it was is no number, so that the dataset file of today may say it; from when to when is of the run.
         stay = _at(planned, positions.get((planned.camera, planned.name)))
-        images = taken.get((stay.camera, stay.name))
+        images = taken.get((stay.camera, stay.name), worked.get((stay.camera, stay.name)))
         if images is None:
-            continue  # nothing of it is asked for, or nothing was taken: no row would name it
+            continue  # nothing of it is asked for, or it was never at work: no row would name it
         if stay.latitude is None or stay.longitude is None:
             without[nowhere] += 1
             continue
@@ -128,13 +137,12 @@ def _newest(database: Database, answer: Answer) -> datetime | None:
     return max([*moments, *([seen] if seen else [])], default=None)
 
 
-def need_places(database: Database, export: str, places: Places, lines: str) -> None:
+def need_places(database: Database, export: str, lines: str) -> None:
     """Check that something that is asked for lies in a place.
 
     Args:
-        database: Holds the view `images`.
+        database: Holds the view `images`, and what `find_places` made.
         export: Name of the export.
-        places: What was found.
         lines: What each deployment needs, in words.
 
     Raises:
@@ -146,7 +154,9 @@ def need_places(database: Database, export: str, places: Places, lines: str) -> 
         raise ConfigError(
             f"Export {export}: no image asked for was used ({found}) - the run's report says why, or ask for others"
         )
-    if not places.known:
+    if not database.value(
+        "SELECT count(*) FROM images SEMI JOIN places USING (camera, deployment) WHERE captured_at IS NOT NULL"
+    ):
         raise ConfigError(
             f"Export {export}: no image asked for lies in a deployment with a position - give deployments {lines} in the "
             "dataset file, or ask for others"
@@ -214,11 +224,6 @@ def _placed(stay: Deployment, digits: int | None, start: datetime, end: datetime
         raise AssertionError("it has a position")
     uncertainty = None if digits is None else uncertainty_m(latitude, digits)
     return Place(f"{stay.camera}/{stay.name}", stay, latitude, longitude, uncertainty, start, end)
-
-
-def decimals_of(*degrees: float) -> int:
-    """Count the decimals that positions were written with, the most of them."""
-    return max(len(f"{value:.10f}".rstrip("0").partition(".")[2]) for value in degrees)
 
 
 def uncertainty_m(latitude: float, digits: int) -> int:

@@ -13,6 +13,7 @@ ASKED = {
     "contributors": "contributors: [{name: YOUR NAME, role: contact}]",
     "licence": "licence: CC-BY-4.0",
     "handle": "handle: https://hdl.handle.net/YOUR/SET",
+    "coordinate_digits": "coordinate_digits: 4",
 }
 """How each field of `publish` is written, for whoever has to add it."""
 
@@ -24,7 +25,7 @@ def missing_fields(dataset: Dataset, *names: str) -> list[str]:
         dataset: As its file is now.
         names: Of fields in `ASKED`.
     """
-    lacking = [ASKED[name] for name in names if not getattr(dataset.publish, name)]
+    lacking = [ASKED[name] for name in names if getattr(dataset.publish, name) in {None, "", ()}]
     return [f"publish: {{{', '.join(lacking)}}}"] if lacking else []
 
 

@@ -11,7 +11,7 @@ _RESTS = """
 CREATE OR REPLACE TEMP TABLE rests AS
 SELECT camera, deployment, bin_start FROM (
     SELECT camera, deployment, bin_start('{width}', captured_at) AS bin_start, count(*) AS paused
-    FROM images WHERE use = 'used' AND EXISTS (
+    FROM around_images AS images WHERE use = 'used' AND EXISTS (
         FROM pauses WHERE pauses.camera = images.camera AND pauses.deployment = images.deployment
             AND captured_at >= start_at AND captured_at < end_at
     ) GROUP BY ALL
@@ -20,6 +20,7 @@ SELECT camera, deployment, bin_start FROM (
 ) USING (camera, deployment, bin_start)
 WHERE images = paused AND coalesce(camera_days, 0) = 0
 """
+"""Images of a day lie in two months of tables where its zone's month begins within a month of UTC: `around_images` has both."""
 
 _FOUND = """
 SELECT (SELECT count(*) FROM rests), coalesce(sum(detections), 0)
@@ -33,7 +34,7 @@ def find_rests(database: Database, answer: Answer, width: str) -> dict[str, int]
     Of a camera that is released, whose effort are days, a day or month in which it was at work for a while is none.
 
     Args:
-        database: Holds the views of `view_answer`.
+        database: Holds the views of `view_answer`, `around_images` among them.
         answer: Whose plan says when cameras did not work.
         width: Of the bins, one that the answer has.
 

@@ -17,10 +17,6 @@ TIME = "'%Y-%m-%dT%H:%M:%SZ'"
 """How CSV files write a time, for strftime."""
 
 CSV = "FORMAT csv, HEADER"
-RFC_4180 = "\r\n"
-"""Ends the lines that Python's csv writes: with another end it leaves a carriage return in a name without quotes, and the name
-becomes two lines."""
-
 PARQUET = "FORMAT parquet, COMPRESSION zstd"
 CSV_TYPE = "text/csv"
 PARQUET_TYPE = "application/vnd.apache.parquet"

@@ -98,6 +98,8 @@ class Yolo:
             )
         ids = {taxon: number - 1 for taxon, number in categories_of(answer).items()}
         shapes = Shapes(answer.plan.task)
+        if (to / self.list_name).exists():  # of an attempt that ended before it told what labels cannot hold
+            shapes.count_again(database, ids)
         table = write_whole(to / self.list_name, lambda part: _write_labels(database, ids, to, part, shapes))
         points = key_points_of(database, answer)
         with table.open(encoding="utf-8", newline="") as file:
@@ -232,6 +234,12 @@ class Shapes:
             values = self._values(picture, box)
             if values:
                 yield f"{ids[box.taxon]} {' '.join(values)}\n"
+
+    def count_again(self, database: Database, ids: dict[str, int]) -> None:
+        """Count of all pictures what labels that are written already cannot hold."""
+        for picture in stream_pictures(database):
+            for _ in self.lines(picture, ids):
+                pass
 
     def _values(self, picture: Picture, box: Box) -> list[str]:
         if self._task == OBB.name:

@@ -29,8 +29,9 @@ class People:
 
     @property
     def is_person(self) -> str:
-        """Write as SQL whether a stored box is of a person."""
-        return f"(role = '{HUMAN}'{_among('class_name', self.classes)})"
+        """Write as SQL whether a stored box is of a person: also where a second model calls it something else."""
+        named = f"{_among('class_name', self.classes)}{_among('first_class_name', self.classes)}"
+        return f"(role = '{HUMAN}'{named})"
 
 
 def people_of(result: Mapping[str, Any], run_key: str, taxa: Mapping[str, Taxon]) -> People:

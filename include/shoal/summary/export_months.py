@@ -4,16 +4,18 @@ import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from shoal.answers.views import view_tables
+from shoal.answers.columns import TABLES
+from shoal.answers.views import AROUND, view_tables
 from shoal.answers.where import Where
 from shoal.contract.errors import one_line
 from shoal.contract.hashing import canonical_sha256
-from shoal.contract.layout import VariantLayout
+from shoal.contract.layout import NO_MONTH, VariantLayout
 from shoal.exports.boxes import NeedsBoxesError
-from shoal.exports.export import BY_MONTH, Answer, MonthlyExport, find_afterwards
+from shoal.exports.export import BY_MONTH, Answer, MonthlyExport, find_afterwards, is_of_days
 from shoal.exports.table_file import PARQUET_TYPE
 from shoal.exports.write import failure_of
 from shoal.exports.write_again import same_rows
@@ -26,6 +28,9 @@ from shoal.summary.same_answer import KnownAnswer
 from shoal.tables.session import Database, open_database
 
 log = logging.getLogger(__name__)
+
+IMAGES = "images"
+"""The table."""
 
 _TYPES = {".csv": "text/csv", ".json": "application/json", ".parquet": PARQUET_TYPE}
 
@@ -75,13 +80,13 @@ def store_export_months(  # noqa: PLR0917 - what is made of what
         for name in asked:
             try:
                 export = _find(name)
-                again = _find_known(name, tables, shared, known, known_months)
+                again = _find_known(export, answer, tables, shared, known, known_months)
                 of_export: list[SummaryFile] = []
                 for month in sorted({str(file.month) for file in tables}):
                     of_export += again.get(month) or _store_month(
                         database, layout, answer, export, tables, month, shared
                     )
-                view_tables(database, tables)
+                _view(database, tables, [file for file in tables if file.table == IMAGES])
                 not_held = {what: count for what, count in export.not_held(database, answer).items() if count}
             except (
                 NeedsBoxesError
@@ -133,8 +138,9 @@ def _find(name: str) -> MonthlyExport:
     return cast("MonthlyExport", find_afterwards(name, {}))
 
 
-def _find_known(
-    name: str,
+def _find_known(  # noqa: PLR0917 - what depends on what
+    export: MonthlyExport,
+    answer: Answer,
     tables: Sequence[SummaryFile],
     shared: SharedFiles,
     known: KnownAnswer | None,
@@ -144,19 +150,44 @@ def _find_known(
 
     The files of all tables of such a month are named again, which is so only where settings, release and lines are the same.
     """
+    name = export.name
     if known is None or known.summary is None or "failed" in known.summary.exports.get(name, {}):
         return {}
     now, before = _tables_by_month(tables), _tables_by_month(known.summary.tables)
+    reaches = is_of_days(export) and any(stay.not_working for stay in answer.plan.settings.deployments)
     same = {
         month
         for month, of_month in now.items()
-        if of_month == before.get(month) and all(month in known_months.get(table, {}) for table in of_month)
+        if of_month == before.get(month)
+        and all(month in known_months.get(table, {}) for table in of_month)
+        and not (reaches and _has_news(_month_after(month), now, before, known_months))
     }
     found: dict[str, list[SummaryFile]] = {}
     for file in known.summary.export_months:
         if file.table == name and file.month in same:
             found.setdefault(str(file.month), []).append(file)
     return {month: files for month, files in found.items() if all(shared.has(file.key, file.bytes) for file in files)}
+
+
+def _has_news(
+    month: str, now: Mapping[str, set[str]], before: Mapping[str, set[str]], known_months: KnownMonths
+) -> bool:
+    """Whether a month's images are not those of the answer before: the last day of the month before may reach into it."""
+    is_there = IMAGES in now.get(month, ())
+    return is_there != (IMAGES in before.get(month, ())) or (is_there and month not in known_months.get(IMAGES, {}))
+
+
+def _month_after(month: str) -> str:
+    if month == NO_MONTH:  # also what is older than the months that have names
+        return "1990-01"
+    following = (date.fromisoformat(f"{month}-01") + timedelta(days=31)).strftime("%Y-%m")
+    return NO_MONTH if following > "2099-12" else following
+
+
+def _view(database: Database, files: Sequence[SummaryFile], around: Sequence[SummaryFile]) -> None:
+    """Make tables readable, and as `around_images` the images of all bins of days that lie in them."""
+    view_tables(database, files)
+    database.view_parquet(f"{AROUND}images", [file.key for file in around], TABLES["images"])
 
 
 def _tables_by_month(files: Sequence[SummaryFile]) -> dict[str, set[str]]:
@@ -191,7 +222,12 @@ def _write_month(
     database: Database, answer: Answer, export: MonthlyExport, tables: Sequence[SummaryFile], month: str
 ) -> list[tuple[Path, int | None]]:
     """Write a month into the session's folder; each file has the month in its name, and its number of rows beside it."""
-    view_tables(database, [file for file in tables if file.month == month])
+    within = {month, _month_after(month)}
+    _view(
+        database,
+        [file for file in tables if file.month == month],
+        [file for file in tables if file.table == IMAGES and file.month in within],
+    )
     folder = database.folder / "months" / f"{export.name}-{month}"
     folder.mkdir(parents=True, exist_ok=True)
     written = export.write(database, answer, folder, Where())

@@ -48,18 +48,23 @@ def test_a_day_without_work_is_na_and_a_released_camera_has_the_share_of_the_day
 def test_a_day_on_which_a_camera_by_the_clock_did_not_work_is_na_though_it_took_images(reef, tmp_path):
     """Its boxes stay in the records and are counted in what the matrix cannot hold."""
     stays = [stay.model_dump(mode="json") for stay in reef.pipeline.dataset.deployments]
-    stays[0]["not_working"] = [{"from": "2026-06-04T00:00:00", "to": "2026-06-06T00:00:00", "reason": "fogged"}]
+    stays[0]["not_working"] = [
+        {"from": "2026-06-04T00:00:00", "to": "2026-06-05T12:00:00", "reason": "fogged"},
+        {"from": "2026-06-05T12:00:00", "to": "2026-06-06T00:00:00", "reason": "overgrown"},
+    ]
     answer = reef.answer()
     answer.plan.__dict__["settings"] = reef.pipeline.with_settings(deployments=stays).dataset
     try:
         not_held = reef.write(CAMTRAPR, tmp_path / "package").not_held
     finally:
         answer.plan.__dict__.pop("settings")
-    assert rows(tmp_path / "package/cameraOperation.csv")[1] == ["A/pier", "1", "1", "NA", "1", "NA", "1", "1", "1"]
+    assert rows(tmp_path / "package/cameraOperation.csv")[1] == ["A/pier", "1", "1", "NA", "NA", "NA", "1", "1", "1"], (
+        "the 4th began two hours before the pause, and no image is of them"
+    )
     of_day = sum(
         int(one["count"])
         for one in records(tmp_path / "package")
-        if (one["Camera"], one["Date"]) == ("A", "2026-06-05")
+        if one["Camera"] == "A" and one["Date"] in {"2026-06-04", "2026-06-05"}
     )
     said = "detections on days on which a camera was not at work (in recordTable.csv, NA in cameraOperation.csv)"
     assert (not_held[said], of_day > 0) == (of_day, True)

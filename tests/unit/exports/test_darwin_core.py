@@ -8,6 +8,7 @@ import pytest
 from field import open_all, open_with
 from shoal.contract.errors import ConfigError
 from shoal.exports.archive import zip_files
+from shoal.exports.camtrap_dp.package import CAMTRAP_DP
 from shoal.exports.darwin_core.archive import DARWIN_CORE
 from shoal.exports.long import LONG
 from shoal.exports.xlsx import WORKBOOK
@@ -52,6 +53,20 @@ def test_effort_is_images_by_the_clock_and_days_at_work_of_a_released_camera(rea
     )
     assert "reef:B:wreck:2026-06-05" not in events, "a day without power is no day without fish"
     assert events["reef:B:wreck:2026-06-07"]["sampleSizeValue"] == "1.0"
+
+
+def test_a_camera_that_nothing_came_by_is_effort_and_one_above_water_has_no_depth(reef, tmp_path):
+    """B took no image on the 6th and was at work from two o'clock in Madrid on."""
+    stays = [stay.model_dump(mode="json") for stay in reef.pipeline.dataset.deployments]
+    stays[0]["depth_m"] = -3
+    asked = ("from=2026-06-05T22:00:00", "to=2026-06-06T22:00:00")
+    reef.write(DARWIN_CORE, tmp_path / "package", *asked, deployments=stays)
+    events = {row["eventID"]: row for row in open_with("darwin_core", tmp_path / "package")["tables"]["event.csv"]}
+    assert events["reef:B:wreck:2026-06-06"]["sampleSizeValue"] == "0.916667"
+    depths = {name: (row["minimumDepthInMeters"], row["maximumDepthInMeters"]) for name, row in events.items()}
+    assert (depths["reef:A:pier:2026-06-06"], depths["reef:B:wreck:2026-06-06"]) == (("", ""), ("12.5", "12.5"))
+    reef.write(CAMTRAP_DP, tmp_path / "camtrap", *asked)
+    assert "B/wreck" in (tmp_path / "camtrap/deployments.csv").read_text(encoding="utf-8")
 
 
 def test_boxes_are_no_individuals_and_nothing_is_absent_unasked(read):

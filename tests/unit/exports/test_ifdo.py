@@ -56,12 +56,14 @@ def test_an_image_has_its_own_time_place_and_an_identifier_of_its_key_and_versio
     assert described["image-set-header"]["image-set-ifdo-version"] == "v2.1.0"
 
 
-def test_positions_that_are_not_rounded_are_as_good_as_their_decimals(reef, tmp_path):
-    """41.18212 may be off by 0.000005 degrees, 0.56 m; half a metre east of that."""
-    said = {**reef.pipeline.dataset.publish.model_dump(), "coordinate_digits": None}
-    reef.write(IFDO, tmp_path / "package", publish=said)
-    items = json.loads((tmp_path / "package/ifdo.json").read_text(encoding="utf-8"))["image-set-items"]
-    assert {item["image-coordinate-uncertainty-meters"] for key, item in items.items() if key[0] == "A"} == {1}
+def test_how_good_positions_are_is_said_by_who_rounds_them(written, reef):
+    """41.20000 in a dataset file is 41.2: digits tell nothing, and a set must say it."""
+    publish = reef.pipeline.dataset.publish.model_dump(exclude_none=True, exclude_defaults=True)
+    exact = reef.pipeline.with_settings(publish={**publish, "coordinate_digits": None}).dataset
+    assert IFDO.missing(exact) == ["publish: {coordinate_digits: 4}"]
+    assert IFDO.missing(reef.pipeline.with_settings(publish={**publish, "coordinate_digits": 0}).dataset) == []
+    items = json.loads((written[0] / "ifdo.json").read_text(encoding="utf-8"))["image-set-items"]
+    assert {item["image-coordinate-uncertainty-meters"] for key, item in items.items() if key[0] == "A"} == {697}
 
 
 BREAKS = {

@@ -21,7 +21,7 @@ from shoal.contract.errors import ConfigError
 from shoal.exports import on_demand, whole_file
 from shoal.exports.export import find_afterwards, need_exports
 from shoal.exports.on_demand import Order, describe, export_to_folder, export_to_store
-from shoal.exports.out_folder import BEGUN, TOLD
+from shoal.exports.out_folder import BEGUN, TOLD, differences
 from shoal.stores.kinds import open_store
 from shoal.tables.session import open_database
 
@@ -302,6 +302,14 @@ def test_what_differs_is_told_as_people_know_it(database, order, hostile, tmp_pa
     monkeypatch.setattr(on_demand, "LOADED_CODE", "0" * 64)
     with pytest.raises(ConfigError, match=r"\(the release or code of Shoal, or the release of DuckDB differs\)"):
         export_to_folder(database, order(), out)
+
+
+def test_an_export_with_corrected_counts_is_another_one_where_there_are_none_any_more():
+    now = {"export": "long", "result_sha256": "a" * 64}
+    assert differences({**now, "files": [], "not_held": {}}, now) == ""
+    assert differences({**now, "estimates_sha256": "b" * 64}, now) == "what labels make of its counts differs"
+    assert differences(now, {**now, "estimates_sha256": "b" * 64}) == "what labels make of its counts differs"
+    assert differences({"estimates_sha256": "b" * 64}, now) == "it does not say of what"
 
 
 def test_what_an_export_cannot_hold_is_counted(database, order, hostile, tmp_path):

@@ -40,6 +40,7 @@ from shoal.exports.xlsx import WORKBOOK, Workbook
 from shoal.exports.yolo import YOLO
 from shoal.tables.session import open_database
 from written_tasks import box, published_task, rectangle, turned, turned_row
+from written_tasks import written as run_lengths
 
 DIPLODUS, CHROMIS, CORIS = 0, 1, 2
 FIRST, SECOND, THIRD = (f"A/20260601-{hour}0000-A.jpg" for hour in ("06", "12", "18"))
@@ -229,6 +230,26 @@ def test_ifdo(of_task, tmp_path):
         assert shapes == [("rectangle", [[40.0, 60.0, 60.0, 60.0, 60.0, 20.0, 40.0, 20.0]])]
     if task == "pose":
         assert written.not_held["boxes' key points"] == 1
+
+
+@pytest.mark.parametrize("export", [YOLO, IFDO], ids=["yolo", "ifdo"])
+def test_what_an_outline_cannot_hold_is_counted_also_where_the_outlines_are_written_already(of_task, tmp_path, export):
+    """As after a process that ended before export.json."""
+    task, published = of_task
+    if task != "segment":
+        return
+    runs, at = [], 0
+    for column in (10, 11, 12, 50, 51, 52):
+        runs += [column * 80 + 10 - at, 10]
+        at = column * 80 + 20
+    with open_database(published.pipeline.stores.results) as database:
+        view_answer(database, published.run.summary)
+        database.run("CREATE TABLE boxes AS FROM detections")
+        database.run("UPDATE boxes SET mask = ? WHERE area_px IS NOT NULL", [run_lengths([*runs, 8000 - at])])
+        database.run("CREATE OR REPLACE VIEW detections AS FROM boxes")
+        first, again = (export.write(database, published.answer(), tmp_path, Where()) for _ in range(2))
+    parts = [count for what, count in first.not_held.items() if what.startswith("further parts and holes of masks")]
+    assert (parts > [0], again) == (True, first)
 
 
 def test_the_community_s_ifdo_package_takes_outlines_and_whole_images(of_task, tmp_path):

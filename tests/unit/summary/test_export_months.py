@@ -118,6 +118,43 @@ def test_verify_writes_them_again_and_tells_what_differs(nights):
         pipeline.stores.results.write_json(done.key, done.summary)
 
 
+def test_a_day_without_work_at_the_border_of_two_months_is_no_line_and_is_counted(
+    store, demo_models, tmp_path, monkeypatch
+):
+    """The first of June in Madrid begins in May, UTC: its row lies in May's tables, one of its images in June's."""
+    rest = {"from": "2026-05-31T22:00:00", "to": "2026-06-01T22:00:00", "reason": "fogged"}
+    stay = {"name": "pier", "camera": "A1", "start": "2026-05-01", "not_working": [rest]}
+    pipeline = make_pipeline(
+        store, demo_models, tmp_path, exports=["long"], deployments=[stay], report={"zone": "Europe/Madrid", "bins": ["day"]}
+    )  # fmt: skip
+    for moment in ("20260531-120000", "20260531-230000", "20260601-090000", "20260602-090000"):
+        pipeline.put(f"{moment}-A1.jpg", moment.encode())
+    draw_rows(pipeline, plan := pipeline.plan())
+    done = pipeline.summarize(plan)
+    files = {
+        file.name: pipeline.stores.results.read_bytes(file.key).decode()
+        for file in done.stored.export_months
+        if file.name.endswith(".csv")
+    }
+    days = {
+        line["timestamp"]
+        for month in ("05", "06")
+        for line in csv.DictReader(io.StringIO(files[f"long-2026-{month}.csv"], newline=""))
+    }
+    assert days == {"2026-05-30T22:00:00Z", "2026-06-01T22:00:00Z"}
+    not_held = done.summary["run"]["exports"]["long"]["not_held"]
+    assert not_held["bins of day whose images are all from times in which the camera was not at work (no rows)"] == 1
+    assert pipeline.verify(plan.run_key, plan.variant.directory).deviations == ()
+
+    months, write = [], Long.write
+    monkeypatch.setattr(Long, "write", lambda self, *given: (months.append(given[2].name), write(self, *given))[1])
+    pipeline.put("20260603-090000-A1.jpg", b"news in June alone")
+    draw_rows(pipeline, plan := pipeline.plan())
+    again = pipeline.summarize(plan)
+    assert months == ["long-2026-05", "long-2026-06"], "May's last day may reach into June"
+    assert again.summary["run"]["exports"]["long"]["not_held"] == not_held
+
+
 def test_what_is_computed_anew_has_the_same_bytes_and_what_fails_costs_its_own_files_alone(nights, monkeypatch):
     """Another description makes a night compute everything."""
     pipeline, _, (_, second, _), _ = nights

@@ -53,7 +53,7 @@ class CamtrapDP:
             ConfigError: Nothing asked for lies in a deployment with a position: no such package could be.
         """
         places = find_places(database, answer, where)
-        need_places(database, self.name, places, "latitude and longitude")
+        need_places(database, self.name, "latitude and longitude")
         name_images(database, answer)
         find_seen(database, answer, places, where)
         files = {name: to / f"{name}.csv" for name in ("deployments", "media", "observations")}

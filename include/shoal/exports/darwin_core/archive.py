@@ -26,6 +26,7 @@ from shoal.exports.named_images import name_images
 from shoal.exports.places import Places, count_unplaced, count_unused, find_places, need_places, precision_of
 from shoal.exports.published import missing_fields, missing_places, said_project
 from shoal.exports.rests import find_rests
+from shoal.exports.shown_people import leave_people_out
 from shoal.exports.table_file import CSV
 from shoal.exports.taxa import entries_of, gbif_address
 from shoal.exports.whole_file import write_whole
@@ -40,7 +41,7 @@ _PLAIN = "CREATE OR REPLACE MACRO plain(text) AS trim(regexp_replace(text, '[[:c
 _WITHOUT_WORK = """
 CREATE OR REPLACE TEMP TABLE without_work AS
 SELECT camera, deployment, bin_start,
-    bool_or(detections > 0 AND NOT list_contains(getvariable('people_taxa'), taxon)) AS found
+    bool_or(detections > 0 AND NOT list_contains(getvariable('counted_people'), taxon)) AS found
 FROM counts_day SEMI JOIN rests USING (camera, deployment, bin_start) SEMI JOIN places USING (camera, deployment) GROUP BY ALL
 """
 """Days whose images are all from times without work: where nothing was found there is no event, and nothing is absent."""
@@ -82,7 +83,8 @@ SELECT event_id AS eventID, event_date AS eventDate,
     CASE WHEN NOT motion AND NOT without_work THEN images::DOUBLE WHEN camera_days > 0 THEN camera_days END AS sampleSizeValue,
     CASE WHEN motion THEN 'camera-days' ELSE 'images' END AS sampleSizeUnit, latitude AS decimalLatitude,
     longitude AS decimalLongitude, 'EPSG:4326' AS geodeticDatum, uncertainty_m AS coordinateUncertaintyInMeters,
-    precision AS coordinatePrecision, depth_m AS minimumDepthInMeters, depth_m AS maximumDepthInMeters,
+    precision AS coordinatePrecision, if(depth_m >= 0, depth_m, NULL) AS minimumDepthInMeters,
+    if(depth_m >= 0, depth_m, NULL) AS maximumDepthInMeters,
     plain(camera || '/' || deployment) AS locationID, plain(getvariable('dataset_title')) AS datasetName,
     plain(getvariable('licence')) AS license,
     CASE WHEN without_work OR motion AND camera_days = 0
@@ -90,7 +92,7 @@ SELECT event_id AS eventID, event_date AS eventDate,
     parent_id AS parentEventID, kind AS eventType
 FROM looked_at JOIN positions USING (camera, deployment) ORDER BY event_id
 """
-"""A day in which a camera was not at work is no row, so that nobody reads a zero."""
+"""A day in which a camera was not at work is no row, so that nobody reads a zero. A camera above the water has no depth."""
 
 _SEEN = """
 CREATE OR REPLACE VIEW seen_on_days AS
@@ -98,10 +100,10 @@ SELECT event_id || ':' || substr(sha256(taxon), 1, 16) AS occurrence_id, days.*,
     recall.source AS recall_source
 FROM days LEFT JOIN recall USING (taxon)
 WHERE (detections > 0 OR recall.value IS NOT NULL AND NOT without_work AND (images > 0 OR camera_days > 0))
-    AND NOT list_contains(getvariable('people_taxa'), taxon)
+    AND NOT list_contains(getvariable('counted_people'), taxon)
 """
 
-_OF_PEOPLE = "SELECT count(*) FROM days WHERE detections > 0 AND list_contains(getvariable('people_taxa'), taxon)"
+_OF_PEOPLE = "SELECT count(*) FROM days WHERE detections > 0 AND list_contains(getvariable('counted_people'), taxon)"
 """The dataset file of today says so, and the answer is older: a taxon that people were merged into is not told apart any more."""
 
 _OCCURRENCES = """
@@ -193,7 +195,7 @@ class DarwinCore:
             ConfigError: Nothing asked for lies in a deployment with a position, or recall is said of a taxon that is not there.
         """
         places = find_places(database, answer, where)
-        need_places(database, self.name, places, "latitude and longitude")
+        need_places(database, self.name, "latitude and longitude")
         _need_known_taxa(answer)
         _prepare(database, answer, places)
         comparable, not_told = equal_effort(answer, where)
@@ -242,6 +244,7 @@ def _prepare(database: Database, answer: Answer, places: Places) -> None:
     publish, plan = answer.described.publish, answer.plan
     project, licence = said_project(answer)
     name_images(database, answer)
+    leave_people_out(database, answer, "day")
     find_rests(database, answer, "day")
     said = {
         "dataset": answer.result["dataset"],
