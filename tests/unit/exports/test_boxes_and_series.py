@@ -73,6 +73,7 @@ def fill(database, taxa, images):
         database.run(
             f"CREATE OR REPLACE TABLE {table.replace('-', '_')} ({', '.join(f'{name} {kind}' for name, kind in columns.items())})"
         )
+    database.run("CREATE OR REPLACE VIEW around_images AS FROM images")
     for table in ("counts_day", "detections", "below"):
         database.run(f"CREATE OR REPLACE VIEW stored_{table} AS FROM {table}")
     seen, days = Counter(), {}

@@ -295,7 +295,12 @@ def test_darwin_core_long_and_xlsx_of_a_classifier_are_of_images(of_task, tmp_pa
         ("Chromis chromis", "2", "images classified as the taxon"), ("Diplodus vulgaris", "1", "images classified as the taxon"),
     }  # fmt: skip
     kinds = {line["measurementType"] for line in tables["measurement"]}
-    assert kinds == {"images examined", "images classified as the taxon", "share of images classified as the taxon"}
+    assert kinds == {
+        "images examined",
+        "time at work",  # of a released camera that nothing came by
+        "images classified as the taxon",
+        "share of images classified as the taxon",
+    }
     _, files = read(published, LONG, tmp_path / "long")
     lines = list(csv.DictReader(io.StringIO(files["long.csv"].read_text(encoding="utf-8"))))
     chromis = [
