@@ -47,8 +47,17 @@ SELECT image_id AS mediaID, place AS deploymentID, method AS captureMethod, take
 FROM held_images ORDER BY key
 """
 
-_SHOWN = f"""
-CREATE OR REPLACE VIEW shown AS
+_SHOWN = """
+CREATE OR REPLACE TABLE shown (
+    level TINYINT, key VARCHAR, position BIGINT, id VARCHAR, place VARCHAR, image_id VARCHAR, event_id VARCHAR,
+    began VARCHAR, ended VARCHAR, kind VARCHAR, taxon VARCHAR, count BIGINT, confidence FLOAT, x DOUBLE, y DOUBLE,
+    right_x DOUBLE, bottom_y DOUBLE
+)
+"""
+"""What was seen: level 0 in images, 1 in events."""
+
+_KINDS = (
+    """
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, event_id, taken AS began, taken AS ended,
     'animal' AS kind, boxes.taxon, if(x1 IS NULL, NULL, 1) AS count, coalesce(reclassified.confidence, confidence) AS confidence,
     within(x1::DOUBLE / boxes.width) AS x, within(y1::DOUBLE / boxes.height) AS y,
@@ -56,19 +65,23 @@ SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, imag
     within(y2::DOUBLE / boxes.height) AS bottom_y
 FROM detections AS boxes JOIN held_images USING (key) JOIN (SELECT key, event_id FROM image_events) USING (key)
 WHERE boxes.role = 'count' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes)
-UNION ALL BY NAME
+""",
+    """
 SELECT 0 AS level, key, position, image_id || ':' || position AS id, place, image_id, taken AS began, taken AS ended,
     'human' AS kind, if(x1 IS NULL, NULL, 1) AS count, confidence
 FROM person_boxes JOIN held_images USING (key)
-UNION ALL BY NAME
+""",
+    f"""
 SELECT 0 AS level, key, -1 AS position, image_id || ':blank' AS id, place, image_id, event_id,
     strftime(captured_at, {TIME}) AS began, began AS ended, 'blank' AS kind
 FROM image_events WHERE detections = 0 AND NOT people
-UNION ALL BY NAME
+""",
+    """
 SELECT 0 AS level, key, -1 AS position, image_id || ':unclassified' AS id, place, image_id, taken AS began, taken AS ended,
     'unclassified' AS kind
 FROM held_images WHERE use IN ('unusable', 'failed') AND NOT people
-UNION ALL BY NAME
+""",
+    f"""
 SELECT 1 AS level, min(key) AS key, row_number() OVER (PARTITION BY event_id ORDER BY taxon) AS position,
     'event-' || event_id || ':' || substr(sha256(taxon), 1, 16) AS id, place, event_id, strftime(event_start, {TIME}) AS began,
     strftime(event_end, {TIME}) AS ended, 'animal' AS kind, taxon, nullif(max(boxes), 0) AS count
@@ -77,13 +90,15 @@ FROM (FROM image_events WHERE NOT cut) JOIN (
     WHERE role = 'count' AND use = 'used' AND (key, position) NOT IN (SELECT (key, position) FROM person_boxes) GROUP BY ALL
 ) USING (key)
 GROUP BY event_id, place, event_start, event_end, taxon
-UNION ALL BY NAME
+""",
+    f"""
 SELECT 1 AS level, min(key) AS key, 0 AS position, 'event-' || event_id || ':blank' AS id, place, event_id,
     strftime(event_start, {TIME}) AS began, strftime(event_end, {TIME}) AS ended, 'blank' AS kind
 FROM image_events WHERE NOT cut GROUP BY event_id, place, event_start, event_end
 HAVING max(detections) = 0 AND NOT bool_or(people)
-"""
-"""What was seen: level 0 in images, 1 in events."""
+""",
+)
+"""Each is put there by itself: joined and sorted in one query, those of ten million images took more than 2 GB."""
 
 _WITHIN = "CREATE OR REPLACE MACRO within(share) AS CASE WHEN share IS NOT NULL THEN least(greatest(share, 0), 1) END"
 """Of no share, as of an image without a box, greatest would make 0."""
@@ -116,7 +131,8 @@ def find_seen(database: Database, answer: Answer, places: Places, where: Where) 
     database.set_variable("classified_by", answer.plan.models_with_hash)
     _find_events(database, answer, places, where)
     database.run(_WITHIN)
-    database.run(_SHOWN)
+    for statement in (_SHOWN, *(f"INSERT INTO shown BY NAME {kind}" for kind in _KINDS)):
+        database.run(statement)
 
 
 def count_cut(database: Database) -> dict[str, int]:
