@@ -24,7 +24,7 @@ class OpenChain:
         examined: Images with a row, of `listed`; the run's summary.json has the numbers of these.
         listed: Images in its scope.
         summary_uri: Where its summary lies.
-        params: What was said when the chain was started.
+        params: What its next run is told: what was said when it was started, and that failures it retried are not retried again.
         version: Of its model.
         now: The model version that a run takes where nothing is said: None where the chain said its own.
         is_over: Whether no run can go on with it: the dataset has another model now.
@@ -123,7 +123,7 @@ def _version_in_use(dataset: Dataset, summaries: Iterable[StoredSummary]) -> str
 def _chain(
     stores: Stores, layout: VariantLayout, summary: StoredSummary, dataset: Dataset, now: str | None
 ) -> OpenChain:
-    params, version = summary.params, summary.model.version
+    params, version = summary.params.going_on_with(summary.run_key), summary.model.version
     is_bound = (
         dataset.worker.service is not None and dataset.model.version != version
     )  # its version is that of the file

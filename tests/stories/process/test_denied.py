@@ -1,5 +1,6 @@
 """Images that the store refuses: they are tried again every night, and no night is red because nothing else is left to read."""
 
+from contextlib import contextmanager
 from urllib.parse import unquote
 
 import pytest
@@ -18,6 +19,16 @@ def refusing_secrets(pipeline):
         (REFUSED if "/secret/2026" in unquote(handler.path).split("?")[0] else real)(handler, number)
 
     return answer
+
+
+@contextmanager
+def filled_by_refused(bucket, scenes, refused):
+    """Two images that can be read behind newer ones that cannot, and a time box that has room for four."""
+    bucket.put_scenes(scenes[20:22])
+    for hour in range(refused):
+        bucket.put(f"secret/20260901-0{hour}0000-IPC608.jpg", scenes[20].jpeg)
+    with reached_through(bucket.with_settings(run={"budget": "2s"}), refusing_secrets(bucket)) as pipeline:
+        yield pipeline
 
 
 def test_a_night_that_is_refused_every_image_it_has_left_is_as_green_as_the_first(empty_bucket, scenes):
@@ -47,13 +58,7 @@ def test_a_run_over_the_refused_folder_alone_knows_an_image_beside_it(empty_buck
 
 def test_the_first_night_of_a_variant_ends_although_all_that_it_has_time_for_is_refused(empty_bucket, scenes):
     """No image was ever read, and those that could be are of a later night; they tell all the same that the login is good."""
-    good, refused = scenes[20:22], [f"secret/20260901-0{hour}0000-IPC608.jpg" for hour in range(4)]
-    empty_bucket.put_scenes(good)
-    for key in refused:
-        empty_bucket.put(key, good[0].jpeg)
-    answer = refusing_secrets(empty_bucket)
-
-    with reached_through(empty_bucket.with_settings(run={"budget": "2s"}), answer) as pipeline:
+    with filled_by_refused(empty_bucket, scenes, 4) as pipeline:
         plan = pipeline.plan()
         assert (plan.work.images, plan.pending, plan.job.read_before) == (4, 2, None)
         pipeline.infer(plan)
@@ -63,13 +68,7 @@ def test_the_first_night_of_a_variant_ends_although_all_that_it_has_time_for_is_
 
 def test_what_stays_denied_takes_no_time_box_from_older_images_and_its_chain_ends(empty_bucket, scenes):
     """The newest images fill the box, and the login may not read them."""
-    good, refused = scenes[20:22], [f"secret/20260901-0{hour}0000-IPC608.jpg" for hour in range(6)]
-    empty_bucket.put_scenes(good)
-    for key in refused:
-        empty_bucket.put(key, good[0].jpeg)
-    answer = refusing_secrets(empty_bucket)
-
-    with reached_through(empty_bucket.with_settings(run={"budget": "2s"}), answer) as pipeline:
+    with filled_by_refused(empty_bucket, scenes, 6) as pipeline:
         chain = [pipeline.run()]
         while chain[-1].continues and len(chain) < 10:
             chain.append(pipeline.run())

@@ -15,6 +15,7 @@ SAID = {
     "window_start": "2026-06-01T00:00:00Z",
     "accept_gone": True,
     "retry_failed": ["empty"],
+    "retry_failed_before": "20260601T020000Z-abcdefgh",
 }
 
 
@@ -22,7 +23,9 @@ def test_a_run_is_tried_again_as_it_was_started():
     again = asked_again(RunParams.parse(SAID), [Reason.TRUNCATED])
     conf = json.loads(shlex.split(trigger_command("reanalyse_reef", again))[-1])
     found = RunParams.parse(conf)
-    assert found == RunParams.parse({**SAID, "accept_gone": False, "retry_failed": ["truncated"]})
+    assert found == RunParams.parse(
+        {**SAID, "accept_gone": False, "retry_failed": ["truncated"], "retry_failed_before": None}
+    )
 
 
 def test_where_nothing_may_end_otherwise_no_run_is_offered():

@@ -41,7 +41,7 @@ _MAY_END_OTHERWISE = (Reason.TRUNCATED, Reason.CORRUPT, Reason.KILLED_WORKER, Re
 """Of these another try may say something else: another release decodes, there is more memory, a service is mended. The others
 follow from the bytes, and from limits that are part of the variant."""
 
-_OF_ONE_RUN = {"retry_failed", "plan_only", "count_again", "accept_changed", "accept_gone"}
+_OF_ONE_RUN = {"retry_failed", "retry_failed_before", "plan_only", "count_again", "accept_changed", "accept_gone"}
 """Parameters that another run does not take over."""
 
 
