@@ -10,10 +10,13 @@ from shoal.airflow.pages.kept import MOST_HANGING, Kept
 from shoal.contract.errors import ConfigError, NoAnswerError, StoreError
 from waiting import wait_until
 
+DEADLINE_S = 2.0
+"""So long a busy machine may take for what is there at once."""
+
 
 @pytest.fixture
 def kept():
-    return Kept(threads=4, most=8, deadline_s=0.3)
+    return Kept(threads=4, most=8, deadline_s=DEADLINE_S)
 
 
 def get(kept, read, *, place="reef", key="x", fresh_s=60.0):
@@ -49,16 +52,16 @@ def test_a_store_that_hangs_is_told_of_in_time_hardly_tried_and_keeps_no_other_w
 
     def hang():
         begun.append(1)
-        stuck.wait(20)
+        stuck.wait(60)
 
     try:
-        started = time.monotonic()
+        started_s = time.monotonic()
         for key in ("a", "b", "c", "d", "e", "f"):
             with pytest.raises(
                 NoAnswerError, match=r"reef has not answered since 2\d{3}-.* UTC - see whether it is up"
             ):
                 get(kept, hang, key=key)
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started_s < 6 * (DEADLINE_S + 1)
         assert len(begun) == MOST_HANGING, "one at a time, to see whether it answers again"
         assert get(kept, lambda: 3, place="jetty", key="g").value == 3
     finally:
@@ -72,7 +75,7 @@ def slow(kept):
 
     def read():
         begun.append(1)
-        stuck.wait(20)
+        stuck.wait(60)
         return "slow"
 
     with pytest.raises(NoAnswerError, match="has not answered since"):
@@ -87,14 +90,13 @@ def test_one_thing_that_takes_long_says_nothing_of_the_others(kept, slow):
     async def look():
         return await asyncio.gather(*(kept.get("reef", key, lambda: 7, fresh_s=60.0) for key in range(6)))
 
-    for _ in range(2):
-        assert {seen.value for seen in asyncio.run(look())} == {7}
-        time.sleep(0.4)
+    assert {seen.value for seen in asyncio.run(look())} == {7}
+    time.sleep(DEADLINE_S + 0.1)
     get(kept, lambda: 7, key="another")
     with pytest.raises(NoAnswerError, match=r"^reef answers, and has not given all of this yet since 2.* UTC - load"):
         get(kept, read, key="slow")
     stuck.set()
-    wait_until(lambda: get(kept, read, key="slow").value == "slow", 5, "it came")
+    wait_until(lambda: get(kept, read, key="slow").value == "slow", 30, "it came")
 
 
 def test_what_is_being_read_is_not_forgotten_for_others_that_are_asked_for(kept, slow):
@@ -119,15 +121,16 @@ class Stream:
 
 @pytest.mark.parametrize("goes", [False, True], ids=["he waits in vain", "he goes away"])
 def test_what_one_person_asked_for_and_did_not_wait_for_is_let_go_and_not_kept(kept, goes):
-    stream, stuck = Stream(), threading.Event()
+    stream, begun, stuck = Stream(), threading.Event(), threading.Event()
 
     def read():
-        stuck.wait(20)
+        begun.set()
+        stuck.wait(60)
         return stream
 
     async def look():
         asked = asyncio.ensure_future(kept.get("reef", object(), read, fresh_s=0.0, keep=False))
-        await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(begun.wait, 30)
         if goes:
             asked.cancel()
         with pytest.raises(asyncio.CancelledError if goes else NoAnswerError):
@@ -136,7 +139,7 @@ def test_what_one_person_asked_for_and_did_not_wait_for_is_let_go_and_not_kept(k
     asyncio.run(look())
     assert not stream.closed.is_set()
     stuck.set()
-    assert stream.closed.wait(5)
+    assert stream.closed.wait(30)
     assert kept._entries == {}
 
 
