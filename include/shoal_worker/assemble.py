@@ -114,34 +114,15 @@ def _examine_shard(
     stop: StopRequest,
 ) -> Ending:
     stamp = Stamp(worker_version() + ("+cuda" if detector.on_gpu else ""), job.run_key, command.attempt)
-    (source, doubt), inference = open_source(job, command.mount), job.inference
-    examiner = Examiner(
-        source,
-        detector,
-        inference.pixel_limit,
-        stamp,
-        scan_limit=inference.scan_limit,
-        witnesses=[ListedImage(*astuple(one)) for one in (job.read_before, *job.elsewhere) if one is not None],
-    )
+    source, doubt = open_source(job, command.mount)
     layout = VariantLayout(job.variant_root)
     parts = PartWriter(results, lambda seq: layout.part(job.run_key, command.shard, command.attempt, seq))
     intake = Intake(images, job.budget_s)
-    batches = Batches(job.batch, detector.most_at_once)
-    fetchers = count_fetchers(read_cores(), feeds_many=detector.on_gpu or batches.most > 1)
-    pipeline = Pipeline(intake, examiner, batches, fetchers, source.most_reads)
+    naming = None
     if command.careful:
-        name = layout.run(job.run_key).trying(command.shard, command.attempt)
-        naming = Naming(results, name, stamp.worker_version)
-        pipeline = OneByOne(
-            intake,
-            examiner,
-            naming,
-            detector.imgsz,
-            job.part_interval_s,
-            batches=batches,
-            fetchers=fetchers,
-            lost_reads=source.most_reads,
-        )
+        trying = layout.run(job.run_key).trying(command.shard, command.attempt)
+        naming = Naming(results, trying, stamp.worker_version)
+    pipeline = _open_pipeline(job, source, detector, stamp, intake=intake, naming=naming)
 
     def leave() -> None:
         intake.close()
@@ -158,6 +139,35 @@ def _examine_shard(
     progress = Progress(results, layout.run(job.run_key).shard_progress(command.shard, command.attempt))
     shard = ShardRun(pipeline, intake, parts, tally, limits, doubt=doubt, progress=progress)
     return shard.run(stop, lambda line: _say(line, stop))
+
+
+def _open_pipeline(
+    job: ShardJob, source: "WorkerSource", detector: Sight, stamp: Stamp, *, intake: Intake, naming: Naming | None
+) -> Pipeline:
+    """Put together what reads and examines: many images at once, or, where the last one is named, one after another."""
+    inference = job.inference
+    examiner = Examiner(
+        source,
+        detector,
+        inference.pixel_limit,
+        stamp,
+        scan_limit=inference.scan_limit,
+        witnesses=[ListedImage(*astuple(one)) for one in (job.read_before, *job.elsewhere) if one is not None],
+    )
+    batches = Batches(job.batch, detector.most_at_once)
+    fetchers = count_fetchers(read_cores(), feeds_many=detector.on_gpu or batches.most > 1)
+    if naming is None:
+        return Pipeline(intake, examiner, batches, fetchers, source.most_reads)
+    return OneByOne(
+        intake,
+        examiner,
+        naming,
+        detector.imgsz,
+        job.part_interval_s,
+        batches=batches,
+        fetchers=fetchers,
+        lost_reads=source.most_reads,
+    )
 
 
 def _say(line: str, stop: StopRequest) -> None:

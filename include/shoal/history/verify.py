@@ -1,7 +1,7 @@
 """Recompute a run from the bucket alone and say where the stored answer deviates."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shoal.contract.errors import ContractError, MovedError, ShoalError, UnreadableError, one_line
@@ -114,15 +114,11 @@ def _compare(
     evidence, why_not = _find_evidence(stores, layout, plan, summary, said)
     answer = Answer(plan, balance.complete, read_result(database, plan, balance, said), summary.run, evidence=evidence)
     compared = compare_exports(database, answer, summary)
-    result = _as_told_then(compared.answer.result, summary.result)
     format_2 = plan.format_version == FORMAT_VERSION
     of_today = format_2 and summary.by_month
-    timed: list[str] = []
-    if not of_today:  # its counts lay in one file, and in format 1 had lines for bins without effort, too
-        result = {name: result.get(name) for name in summary.result}  # it did not tell all that is told today
-        result["counts_sha256"] = summary.result["counts_sha256"]
-        timed = _find_timed(result, summary.result, BY_AXIS if format_2 else BY_TIME)
-        result |= {name: summary.result[name] for name in timed}
+    result, timed = _as_told_then(compared.answer.result, summary.result), list[str]()
+    if not of_today:
+        result, timed = _as_counted_then(result, summary.result, BY_AXIS if format_2 else BY_TIME)
     result_sha256, identity = canonical_sha256(result), check_identity(stores, looked)
     deviations = [
         *(f"G3: what a person said of a repeat detection is left out: {one_line(err)}" for err in gone),
@@ -144,18 +140,22 @@ def _compare(
         *([identity.note] if identity.note else []),
         *([_NO_NUMPY] if {ESTIMATES_FILE, FINDINGS_FILE} & summary.named.keys() and not has_numpy() else []),
     ]
-    seen = None
-    if images:
-        try:
-            seen = recheck(database, stores, looked, result_sha256, images)
-        except ShoalError as err:
-            if not deviations:
-                raise
-            notes.append(f"no image was looked at again: {one_line(err)}")  # what was found is told all the same
-        else:
-            deviations += seen.deviations
-            notes += [seen.note] if seen.note else []
-    return Verification(balance, result_sha256, tuple(deviations), tuple(notes), seen)
+    found = Verification(balance, result_sha256, tuple(deviations), tuple(notes))
+    return _look_again(found, database, stores, looked, images) if images else found
+
+
+def _look_again(
+    found: Verification, database: Database, stores: Stores, looked: StoredPlan, images: int
+) -> Verification:
+    """Have the model look at some of the images again; where that fails, what was found without is told all the same."""
+    try:
+        seen = recheck(database, stores, looked, found.result_sha256, images)
+    except ShoalError as err:
+        if not found.deviations:
+            raise
+        return replace(found, notes=(*found.notes, f"no image was looked at again: {one_line(err)}"))
+    notes = (*found.notes, seen.note) if seen.note else found.notes
+    return replace(found, deviations=(*found.deviations, *seen.deviations), notes=notes, recheck=seen)
 
 
 def _find_evidence(
@@ -173,6 +173,18 @@ def _find_evidence(
 def _plan_of_rows(stores: Stores, layout: VariantLayout, plan: StoredPlan) -> StoredPlan:
     """Read the plan of the run that looked at the images: of one that counts them again that is another one."""
     return plan if plan.of_run is None else read_plan(stores.results, layout.run(plan.of_run).plan)
+
+
+def _as_counted_then(
+    result: Mapping[str, Any], stored: Mapping[str, Any], by_time: frozenset[str]
+) -> tuple[dict[str, Any], list[str]]:
+    """Leave out what an earlier release did not tell or told otherwise; name what differs by its clock alone.
+
+    Its counts lay in one file, and in format 1 had lines for bins without effort, too.
+    """
+    told = {**{name: result.get(name) for name in stored}, "counts_sha256": stored["counts_sha256"]}
+    timed = _find_timed(told, stored, by_time)
+    return told | {name: stored[name] for name in timed}, timed
 
 
 def _as_told_then(result: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:

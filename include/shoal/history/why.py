@@ -249,7 +249,8 @@ def _go_on(facts: RunFacts, plan: StoredPlan) -> str:
     if facts.later is not None:
         return f"a later run goes on from there: python -m shoal why {facts.word}/{facts.later}"
     mend = "mend that, then " if facts.attempts else ""
-    return f"{mend}{_start_again(plan)}: what is settled is kept"
+    said = plan.params.going_on_with(plan.run_key).model_dump(mode="json")  # what this run retried is settled, too
+    return f"{mend}{start_again(plan.dataset, said)}: what is settled is kept"
 
 
 def _count_again(facts: RunFacts, plan: StoredPlan) -> str:

@@ -157,6 +157,14 @@ def test_a_run_of_another_variant_or_over_less_goes_on_with_nothing(slow_images)
     assert facts_of(slow_images, first.run_key).later == last.run_key
 
 
+def test_failures_that_a_run_tried_again_are_not_tried_again_by_what_goes_on_with_it(slow_images):
+    plan = slow_images.plan(retry_failed=["killed_worker"])
+    slow_images.summarize(plan)
+    said = json.dumps({"retry_failed": ["killed_worker"], "retry_failed_before": plan.run_key})
+    command = f"airflow dags trigger reanalyse_{slow_images.dataset.name} --conf '{said}': what is settled is kept"
+    assert why(slow_images, plan.run_key).next == command
+
+
 def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     for number in range(120):
         empty_bucket.put(f"{number:03}.jpg", dark_jpeg(number)[:200])

@@ -131,35 +131,14 @@ def _told(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> dict[
     if asked is None or explored is None:
         raise AssertionError("nothing was read")
     colours = colours_of(species["taxon"] for species in run.summary.result["species"])
-    colour, cuts = (
-        colours[asked.taxon],
-        [asked.conf] if asked.conf is not None else confs_of(run.plan).get(asked.taxon, ()),
-    )
-    whole = run.plan.task == CLASSIFY.name
-    scored = "images" if whole else "boxes"
-    shown_cameras = [one for one in explored.cameras if one.days][:MOST_CHARTS]
-    days = [day for one in shown_cameras for day in one.days]
-    first, last = (min(days), max(days)) if days else (date.min, date.min)
-    width = width_for(form.bin, first, last)
-    drawn = Drawn(asked.taxon, colour, width, first, last, whole, "day" in run.plan.settings.report.bins)
-    released = {stay.camera for stay in run.plan.settings.deployments if stay.is_released}
-    images = to_images(
-        dag_id,
-        variant,
-        run.run_key,
-        taxon=asked.taxon,
-        camera=form.camera,
-        start=form.start,
-        end=form.end,
-        conf=form.conf,
-    )
+    colour = colours[asked.taxon]
+    cuts = [asked.conf] if asked.conf is not None else confs_of(run.plan).get(asked.taxon, ())
+    scored = "images" if run.plan.task == CLASSIFY.name else "boxes"
     return {
         "taxon": asked.taxon,
         "colour": colour,
         "said": _said(asked, cuts),
-        "width": width,
-        "charts": [draw_camera(one, drawn, is_released=one.camera in released) for one in shown_cameras],
-        "more_cameras": len([one for one in explored.cameras if one.days]) - len(shown_cameras),
+        **_charts(run, form, asked, explored, colour),
         "scores": draw_scores(f"Scores of the {scored} of {shown(asked.taxon)}", explored.scores, cuts, colour, scored)
         if sum(explored.scores)
         else None,
@@ -172,13 +151,40 @@ def _told(dag_id: str, variant: str, run: StoredRun, view: ExploreView) -> dict[
             if conf >= run.plan.least_score
         ],
         "published": form.query(taxon=asked.taxon, conf=""),
-        "images": images,
+        "images": to_images(
+            dag_id,
+            variant,
+            run.run_key,
+            taxon=asked.taxon,
+            camera=form.camera,
+            start=form.start,
+            end=form.end,
+            conf=form.conf,
+        ),
         "taxa": [
             (one, form.query(taxon=one.taxon), colours[one.taxon], one.taxon == asked.taxon)
             for one in view.counts[:MOST_TAXA]
         ],
         "more_taxa": max(0, len(view.counts) - MOST_TAXA),
         "zone": run.plan.settings.report.zone,
+    }
+
+
+def _charts(run: StoredRun, form: ExploreForm, asked: Asked, explored: Explored, colour: str) -> dict[str, Any]:
+    """Draw the cameras with most images, all over the same days."""
+    cameras = [one for one in explored.cameras if one.days]
+    shown_cameras = cameras[:MOST_CHARTS]
+    days = [day for one in shown_cameras for day in one.days]
+    first, last = (min(days), max(days)) if days else (date.min, date.min)
+    width = width_for(form.bin, first, last)
+    settings = run.plan.settings
+    whole = run.plan.task == CLASSIFY.name
+    drawn = Drawn(asked.taxon, colour, width, first, last, whole, "day" in settings.report.bins)
+    released = {stay.camera for stay in settings.deployments if stay.is_released}
+    return {
+        "width": width,
+        "charts": [draw_camera(one, drawn, is_released=one.camera in released) for one in shown_cameras],
+        "more_cameras": len(cameras) - len(shown_cameras),
     }
 
 
