@@ -74,6 +74,20 @@ class AirflowRest:
         what = f"{task_id} of {run_id} {state}"
         wait_until(reached, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=0.5)
 
+    def tried_in_vain(self, dag_id: str, run_id: str, task_id: str, within_s: float = RUN_S) -> None:
+        """Wait until an attempt at a task, or at one of its mapped instances, has failed; the next one may be at work by then."""
+
+        def failed() -> bool:
+            found = self.get(f"dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000")["task_instances"]
+            return any(
+                task["state"] == "up_for_retry" or task["try_number"] > 1
+                for task in found
+                if task["task_id"] == task_id
+            )
+
+        what = f"an attempt at {task_id} of {run_id} failed"
+        wait_until(failed, within_s, lambda: f"{what}: {self.tasks(dag_id, run_id)}", pause_s=0.5)
+
     def asked(self, dag_id: str, run_id: str, within_s: float = RUN_S) -> Any:
         """Wait until a run asks a person; return the question."""
         self.reached(dag_id, run_id, "approve", "awaiting_input", within_s)

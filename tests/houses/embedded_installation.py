@@ -44,7 +44,7 @@ class Installation:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
 
-    def run(self, *words: str, timeout_s: float = 240) -> "subprocess.CompletedProcess[str]":
+    def run(self, *words: str, timeout_s: float = 600) -> "subprocess.CompletedProcess[str]":
         process = self.start(*words)
         try:
             output, _ = process.communicate(timeout=timeout_s)
@@ -63,7 +63,7 @@ class Installation:
         )
         ended = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", program], env=self.environment | variables, cwd=ROOT, text=True, capture_output=True,
-            check=False, timeout=120,
+            check=False, timeout=600,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
         return ended.stdout.strip().splitlines()[-1]

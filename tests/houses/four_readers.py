@@ -50,7 +50,7 @@ def read_by_sidecar(access: StoreAccess, bucket: str, folder: Path, then: str = 
     script, probe, environment = sidecar(access, bucket, folder)
     (folder / "images").mkdir()
     return in_namespace(
-        f"({script}) & timeout 30 sh -c {shlex.quote(probe)} && cat {folder}/images/{TEXT}{then}",
+        f"({script}) & timeout 120 sh -c {shlex.quote(probe)} && cat {folder}/images/{TEXT}{then}",
         folder,
         environment,
     )
@@ -98,7 +98,7 @@ def in_namespace(script: str, folder: Path, environment: Mapping[str, str], *wor
         env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder), **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]

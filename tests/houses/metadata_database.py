@@ -27,7 +27,7 @@ from cluster.cache import DATABASES, built, digest_of
 from cluster.processes import free_port
 from shoal.embedded.home import Home
 
-START_S = 60
+START_S = 180
 MADE, PASSWORD = "data.tar", "password"
 """What the cache has of a server's folder once Airflow's tables are in it, and the password that opens it."""
 NOBODY = 65534

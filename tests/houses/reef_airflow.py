@@ -23,7 +23,7 @@ from shoal.stores.s3_access import StoreAccess
 from waiting import wait_until
 
 NIGHTS = "reanalyse_reef"
-READY_S, RUN_S, FILE_READ_S = 300, 600, 120
+READY_S, RUN_S, FILE_READ_S = 300, 600, 300
 NEVER = {"schedule": "0 2 1 1 *", "budget": "20m", "tolerated_failed_share": 1.0}
 
 

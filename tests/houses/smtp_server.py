@@ -22,7 +22,7 @@ class Mailbox(socketserver.ThreadingTCPServer):
     def port(self) -> int:
         return int(self.server_address[1])
 
-    def wait_for(self, wanted: Callable[[str], bool], within_s: float = 120) -> EmailMessage:
+    def wait_for(self, wanted: Callable[[str], bool], within_s: float = 300) -> EmailMessage:
         """Wait for a message whose subject is wanted."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from cluster.processes import free_port
 from shoal.stores.access import Connection
 from shoal.stores.rclone import RcloneStore
 from shoal.stores.rclone_access import RcloneAccess
 from shoal.stores.rclone_program import find_rclone
 
-STARTS_S = 20
+STARTS_S = 60
 USER, PASSWORD = "reef", 'cor\'al $HOME "reef"'
 
 
@@ -28,9 +29,7 @@ class WebdavServer:
     def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
         self.host = host
-        with socket.socket() as probe:
-            probe.bind((host, 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port(host)
         self.url = f"http://{host}:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 

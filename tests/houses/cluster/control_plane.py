@@ -141,6 +141,8 @@ def _start_api(plane: ControlPlane, address: str, mode: Mode) -> None:
             f"--listen-peer-urls={peer_url}",
             f"--initial-advertise-peer-urls={peer_url}",
             f"--initial-cluster=default={peer_url}",
+            # A test's cluster outlives no crash of the machine, and a busy disk takes seconds: longer than requests are waited for.
+            "--unsafe-no-fsync",
         ],
     )
     plane.processes.wait_until("etcd", lambda: answers(f"{etcd_url}/health"), START_S)

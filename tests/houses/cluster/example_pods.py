@@ -8,6 +8,9 @@ from kubernetes import client
 from shoal.stores.s3_access import StoreAccess
 from waiting import wait_until
 
+REACHED_S = 180
+"""A pod starts in some seconds; a node beside builds and other tests may take long for it."""
+
 
 def mounting_pod(store: StoreAccess, bucket: str, key: str, images: Mapping[str, str]) -> dict[str, Any]:
     """A pod like a shard's: a native sidecar mounts the bucket, the main container prints one object."""
@@ -27,7 +30,7 @@ def mounting_pod(store: StoreAccess, bucket: str, key: str, images: Mapping[str,
         "startupProbe": {
             "exec": {"command": ["head", "-c", "1", f"/bucket/images/{key}"]},
             "periodSeconds": 1,
-            "failureThreshold": 30,
+            "failureThreshold": 120,
         },
         "volumeMounts": [{"name": "bucket", "mountPath": "/bucket", "mountPropagation": "Bidirectional"}],
     }
@@ -60,7 +63,16 @@ def sleeping_pod(images: Mapping[str, str], name: str) -> dict[str, Any]:
     return {"metadata": {"name": name}, "spec": spec}
 
 
+def wait_for_account(core: client.CoreV1Api, namespace: str) -> None:
+    """Wait until a new namespace takes pods: the controller manager makes their service account a moment later."""
+
+    def made() -> bool:
+        return "default" in {account.metadata.name for account in core.list_namespaced_service_account(namespace).items}
+
+    wait_until(made, REACHED_S, f"the service account of {namespace}")
+
+
 def wait_for_pod(core: client.CoreV1Api, namespace: str, name: str, reached: Callable[[Any], bool]) -> Any:
     """Wait for a pod's state, and give the pod."""
-    wait_until(lambda: reached(core.read_namespaced_pod(name, namespace)))
+    wait_until(lambda: reached(core.read_namespaced_pod(name, namespace)), REACHED_S, f"pod {name}")
     return core.read_namespaced_pod(name, namespace)

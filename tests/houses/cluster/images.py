@@ -87,7 +87,7 @@ def run_in(name: str, *command: str, volume: str = "") -> "subprocess.CompletedP
         container = created.stdout.strip()
         try:
             running = [*storage(), "run", "--isolation", "chroot", *volumes, container, "--", *command]
-            return subprocess.run(running, capture_output=True, text=True, timeout=120, check=False)
+            return subprocess.run(running, capture_output=True, text=True, timeout=600, check=False)
         finally:
             subprocess.run([*storage(), "rm", container], capture_output=True, check=True)
 

@@ -26,7 +26,7 @@ from cluster.state import State
 from shoal.contract.errors import ConfigError, ShoalError
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-scheduler", "kube-controller-manager", "containerd", "kubelet", "minio")
-NODE_READY_S = 90
+NODE_READY_S = 300
 RECOVERS_S = 300
 
 

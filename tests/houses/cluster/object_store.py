@@ -13,7 +13,7 @@ from cluster.binaries import minio_program, versitygw_program
 from cluster.processes import Processes, answers, free_port
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 
-START_S = 60
+START_S = 180
 READ = ("s3:GetBucketLocation", "s3:ListBucket", "s3:GetObject")
 WRITE = (*READ, "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
@@ -54,11 +54,12 @@ def start_object_store(
         },
     )
     processes.wait_until("minio", lambda: answers(f"{access.endpoint_url}/minio/health/ready", authority), START_S)
-    processes.wait_until("minio", lambda: _lists_buckets(access), START_S)  # on a busy machine it says so too early
+    processes.wait_until("minio", lambda: lists_buckets(access), START_S)  # on a busy machine it says so too early
     return access
 
 
-def _lists_buckets(access: StoreAccess) -> bool:
+def lists_buckets(access: StoreAccess) -> bool:
+    """Whether a store does its work."""
     try:
         access.connect().list_buckets()
     except TRANSPORT_ERRORS:

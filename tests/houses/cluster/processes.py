@@ -6,6 +6,7 @@ process that was started here, and never another one that got its pid.
 
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -22,6 +23,13 @@ import psutil
 from shoal.contract.errors import ShoalError
 
 STOP_S = 20
+
+PORTS = range(15000, 31000)
+"""Below those that the kernel gives to whoever asks for any (32768 on): one of these it gives to nobody between the moment in
+which a server's port is chosen and that in which the server listens there, nor while the server is away for a while."""
+LANES = 8
+"""Test runs that go on at once in a checkout have ports of their own, by `SHOAL_TEST_CLUSTER`."""
+_given: set[tuple[str, int]] = set()
 
 
 class Processes:
@@ -44,7 +52,7 @@ class Processes:
             )
         record = {
             "pid": process.pid,
-            "started": psutil.Process(process.pid).create_time(),
+            "started": _started(process.pid),
             "command": list(command),
             "env": dict(env or {}),
         }
@@ -57,9 +65,9 @@ class Processes:
         try:
             record = json.loads(self._record(name).read_text())
             process = psutil.Process(record["pid"])
-            same = process.create_time() == record["started"]
+            same = _started(process.pid) == record["started"]
             return process if same and not _is_through(process) else None
-        except (FileNotFoundError, json.JSONDecodeError, psutil.NoSuchProcess):
+        except (FileNotFoundError, ProcessLookupError, json.JSONDecodeError, psutil.NoSuchProcess):
             return None
 
     def send(self, name: str, signum: signal.Signals) -> None:
@@ -129,16 +137,30 @@ class Processes:
         return lines[-1][:300] if lines else "it said nothing"
 
 
+def _started(pid: int) -> int:
+    """Tell when a process started, in ticks since the machine did: that stays as it is when somebody sets the clock."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
 def _is_through(process: psutil.Process) -> bool:
     """Whether nothing of a process runs: its first thread may be a zombie while others still hold its ports."""
     return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() == 1
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """Find a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+    """Find a port that nobody listens on, and that this process has not given out before."""
+    own = PORTS[int(os.environ.get("SHOAL_TEST_CLUSTER", "0")) % LANES :: LANES]
+    for port in random.SystemRandom().sample(own, len(own)):
+        if (address, port) in _given:
+            continue
+        with socket.socket() as probe:
+            try:
+                probe.bind((address, port))
+            except OSError:  # somebody's
+                continue
+        _given.add((address, port))
+        return port
+    raise ShoalError(f"No port of {PORTS.start} to {PORTS.stop - 1} is free at {address} - end what listens there")
 
 
 def answers(url: str, ca_file: Path | None = None) -> bool:

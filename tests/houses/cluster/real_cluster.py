@@ -17,14 +17,16 @@ from kubernetes import client, config
 
 from cluster import cgroups, images
 from cluster.binaries import missing_requirements
+from cluster.example_pods import wait_for_account
 from cluster.lifecycle import bring_by_digest, bring_image, in_use, lose_image, not_running
 from cluster.node import boot_node, crash_node, in_node
+from cluster.object_store import lists_buckets
 from cluster.place import MAIN, NODE_IMAGES
 from cluster.processes import Processes
 from shoal.stores.s3_access import StoreAccess
 
-BACK_S = 60
-PODS_GONE_S = 60
+BACK_S = 180
+PODS_GONE_S = 180
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class RealCluster:
         name = f"test-{uuid4().hex[:8]}"
         core.create_namespace({"metadata": {"name": name, "labels": dict(labels or {})}})
         try:
+            wait_for_account(core, name)
             yield name
         finally:
             core.delete_namespace(name)
@@ -97,6 +100,8 @@ class RealCluster:
         """Start a program again, ending it first if it runs, and wait until the cluster is whole."""
         self._own().restart(program)
         self._own().wait_until(program, lambda: not not_running(MAIN), BACK_S)
+        if program == "minio":
+            self._own().wait_until(program, lambda: lists_buckets(self.store), BACK_S)
 
     def crash_node(self) -> None:
         """Pull the node's plug, with all pods on it."""

@@ -19,7 +19,7 @@ from cluster.node import trust_registry
 from cluster.place import Place
 from cluster.processes import Processes, answers, free_port
 
-START_S = 30
+START_S = 120
 PUBLIC = "docker.io"
 QUICKLY = ("--compression-level", "1")
 """Packing two gigabytes of layers as small as usual would be half a minute of a processor more."""

@@ -11,13 +11,12 @@ from kubernetes import client, config
 
 from cluster import cgroups, images
 from cluster.control_plane import start_control_plane
-from cluster.example_pods import mounting_pod, wait_for_pod
+from cluster.example_pods import mounting_pod, wait_for_account, wait_for_pod
 from cluster.lifecycle import PROGRAMS, down, left_behind, not_running, up
 from cluster.network import create_bridge
 from cluster.place import Place
 from cluster.processes import Processes
 from cluster.real_cluster import need_own_cluster
-from waiting import wait_until
 
 KEY = "one.txt"
 
@@ -38,7 +37,7 @@ def test_a_cluster_ends_with_its_pods_their_mounts_and_their_network(place):
     ports = [path.name for path in Path(f"/sys/class/net/{place.name}/brif").iterdir()]
     processes = cgroups.pids(place.name)
     assert ports
-    assert any(psutil.Process(pid).name() == "rclone" for pid in processes)
+    assert "rclone" in {one.info["name"] for one in psutil.process_iter(["name"]) if one.pid in processes}
 
     down(place)
 
@@ -73,6 +72,6 @@ def _start_mounting_pod(core, state):
     sidecar = images.reference("sidecar")
     pod = mounting_pod(state.reader, "fish", KEY, {"sidecar": sidecar, "worker": sidecar})
     pod["spec"]["containers"][0]["command"] = ["sleep", "infinity"]
-    wait_until(lambda: core.list_namespaced_service_account("default").items)
+    wait_for_account(core, "default")
     core.create_namespaced_pod("default", pod)
     wait_for_pod(core, "default", "reader", lambda pod: pod.status.phase == "Running")

@@ -24,7 +24,7 @@ from shoal.contract.errors import ShoalError
 FOLDER = CHECKOUT / ".shoal/compose"
 NAME = f"{MAIN.name}-compose"
 """Names the network namespace and the cgroup."""
-START_S = 60
+START_S = 180
 PROGRAMS = {"dockerd": "docker.io", "containerd": "containerd", "docker": "docker.io", "iptables": "iptables"}
 
 

@@ -9,6 +9,8 @@ from uuid import uuid4
 import yaml
 from kubernetes import client, utils
 
+from cluster.example_pods import wait_for_account
+
 if TYPE_CHECKING:
     from cluster.real_cluster import RealCluster
 
@@ -24,6 +26,7 @@ def deployed_namespace(cluster: "RealCluster", transfer: str) -> Iterator[str]:
     apply(NAMESPACES[transfer], api, name)
     try:
         apply("rbac.yaml", api, name)
+        wait_for_account(client.CoreV1Api(api), name)
         yield name
     finally:
         rbac = client.RbacAuthorizationV1Api(api)

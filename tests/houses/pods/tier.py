@@ -62,7 +62,7 @@ class PodTier:
         """Run a command of `python -m shoal` where Airflow's connections are known."""
         return subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "shoal", *words], env=dict(self.airflow.environment), cwd=ROOT, text=True,
-            capture_output=True, check=False, timeout=120,
+            capture_output=True, check=False, timeout=600,
         )  # fmt: skip
 
     def change(self, dataset: Dataset, **sections: Any) -> Dataset:

@@ -14,7 +14,6 @@ from scheduling.random_clusters import RandomCluster
 from scheduling.random_pods import OURS, PRIORITIES, THEIRS
 
 SETTLES_S = 60
-HEARS_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -60,9 +59,7 @@ class SchedulerTruth:
                 self.core.create_node(node)
             for pod in cluster.bound:
                 self._create_bound(pod)
-            self._let_scheduler_see_nodes(cluster.nodes[0]["metadata"]["name"])
-            # It hears of bound and of waiting pods in two queues: nothing tells when it has heard of all the bound ones.
-            time.sleep(HEARS_S)
+            self._let_scheduler_see_all(cluster.nodes[0]["metadata"]["name"])
             self.plane.processes.send("kube-scheduler", signal.SIGSTOP)
             for pod in cluster.waiting:
                 self._create(pod)
@@ -114,8 +111,13 @@ class SchedulerTruth:
         if pod.get("terminating"):
             self.core.delete_namespaced_pod(name, namespace, grace_period_seconds=600)
 
-    def _let_scheduler_see_nodes(self, name: str) -> None:
-        """Create a node, and a pod that goes there only: once it is bound, the scheduler knows every node before it."""
+    def _let_scheduler_see_all(self, name: str) -> None:
+        """Wait until the scheduler knows every node and every bound pod.
+
+        A node is created that has room for one pod, and a pod that goes there only: once it is bound, the scheduler knows every
+        node before it. Then that pod goes and another one comes: the scheduler hears of bound and of waiting pods in two queues,
+        and there is room for it once the end of the first one was heard, and so all that was said of bound pods before.
+        """
         sentinel = f"{name}-sentinel"
         taint = {"key": "sentinel", "effect": "NoSchedule"}
         node = {"metadata": {"name": sentinel}, "spec": {"taints": [taint]}, "status": {"allocatable": {"pods": "1"}}}
@@ -127,9 +129,10 @@ class SchedulerTruth:
             "tolerations": [{"operator": "Exists"}],
             "affinity": {"nodeAffinity": required},
         }
-        self._create({"metadata": {"name": sentinel, "namespace": THEIRS}, "spec": spec})
-        self._wait(lambda: self._states()[sentinel] == "bound")
-        self.core.delete_namespaced_pod(sentinel, THEIRS, grace_period_seconds=0)
+        for number in (1, 2):
+            created = self._create({"metadata": {"name": f"{sentinel}-{number}", "namespace": THEIRS}, "spec": spec})
+            self._wait(lambda name=created: self._states()[name] == "bound")
+            self.core.delete_namespaced_pod(created, THEIRS, grace_period_seconds=0)
 
     def _states(self) -> dict[str, str]:
         """Tell of each pod whether it is bound, unschedulable, gated, or new to the scheduler."""

@@ -93,6 +93,6 @@ def asking(listens: str, folder: Path, words: Sequence[str]) -> list[str]:
     if os.geteuid() != 0:
         pytest.skip("names that are not resolved are not tested: only root gives a process another resolv.conf")
     resolver = folder / "resolv.conf"
-    resolver.write_text(f"nameserver {listens}\noptions timeout:1 attempts:1\n", encoding="utf-8")
+    resolver.write_text(f"nameserver {listens}\noptions timeout:10 attempts:1\n", encoding="utf-8")
     enter = 'mount --bind "$0" /etc/resolv.conf && exec "$@"'
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", enter, str(resolver), *words]

@@ -16,6 +16,9 @@ import pytest
 from embedded_installation import Installation, lay_database
 from shoal.embedded.samples.demo_model import build_demo_model
 
+STOPPED_S = 40
+"""A worker has ten seconds, and a busy machine takes its own; far from what the rest of a run takes, which would say another end."""
+
 
 @pytest.fixture(scope="module")
 def first_demo(installation):
@@ -106,22 +109,26 @@ def test_bad_words_get_one_line(installation, second_demo, words, status, messag
 def test_ctrl_c_keeps_what_was_done_and_the_next_demo_goes_on(fresh_installation, presses):
     installation = fresh_installation
     process = installation.start("demo")
-    children = []
+    children, said = [], []
     for line in process.stdout:
         if line.startswith("plan ") and "s per image" in line:
             time.sleep(2)
             children = psutil.Process(process.pid).children(recursive=True)
-            told = time.monotonic()
-            for _ in range(presses):
-                os.killpg(process.pid, signal.SIGINT)
-                time.sleep(0.1)
+            os.killpg(process.pid, signal.SIGINT)
             break
-    output = process.stdout.read()
+    told = time.monotonic()
+    for line in process.stdout:
+        said.append(line)
+        if presses == 2 and line.startswith("stopping"):  # it says so what another one does
+            time.sleep(0.1)
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    output = "".join([*said, *process.stdout])
     assert process.wait(timeout=60) == 130, output
-    assert time.monotonic() - told < 15
+    assert time.monotonic() - told < STOPPED_S
     assert "stopping" in output
     assert "stopped - what was done is kept" in output
-    _, alive = psutil.wait_procs(children, timeout=10)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
     assert list(installation.home.glob("store/demo-results/demo/*/runs/*/summary.json")) == []
     again = installation.run("demo")
@@ -140,7 +147,7 @@ def test_what_a_killed_demo_left_is_ended_and_its_run_failed_by_the_next(fresh_i
     process.communicate(timeout=60)
     again = installation.run("demo")
     assert again.returncode == 0, again.stdout
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
     with closing(sqlite3.connect(installation.home / "airflow/airflow.db")) as database:
         states = [row[0] for row in database.execute("SELECT state FROM dag_run ORDER BY id")]
@@ -172,7 +179,7 @@ def test_a_store_that_goes_in_mid_run_is_one_line(installation, second_demo, man
     process = start_until_a_shard_runs(installation, "--images", str(many_photos))
     (store,) = [child for child in psutil.Process(process.pid).children() if child.name() == "rclone"]
     store.kill()
-    output, _ = process.communicate(timeout=30)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode == 2
     assert output.splitlines()[-1].startswith(
         "shoal: The embedded store has gone in mid-run (rclone ended with exit code"
@@ -187,7 +194,7 @@ def test_a_disk_that_fills_in_mid_run_is_one_line_that_says_so(new_database, sma
     with suppress(OSError), (small_disk / "filler").open("wb") as filler:
         while True:
             filler.write(bytes(1_000_000))
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=180)
     assert process.returncode == 2
     assert f"shoal: No room left on the disk of {small_disk} (" in output.splitlines()[-1]
 
@@ -246,7 +253,7 @@ def test_two_demos_at_once_are_refused_by_name(fresh_installation):
         assert f"is in use by process {process.pid}" in second.stdout
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        process.communicate(timeout=180)
 
 
 def test_own_model_and_photos_make_a_dataset_of_their_own(installation, second_demo, scenes, tmp_path):

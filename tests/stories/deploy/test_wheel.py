@@ -15,6 +15,7 @@ import pytest
 
 from airflow_rest import AirflowRest
 from cluster.processes import free_port
+from waiting import wait_until
 
 CHECKOUT = Path(__file__).parents[3]
 DAGS = ["backfill_demo", "reanalyse_demo"]
@@ -42,7 +43,7 @@ class Installed:
     def run(self, *words: str, **variables: str) -> str:
         ran = subprocess.run(
             words, cwd=self.place, env=self.environment(**variables), text=True, capture_output=True, check=False,
-            timeout=300, stdin=CLOSED,
+            timeout=900, stdin=CLOSED,
         )  # fmt: skip
         assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
         return ran.stdout
@@ -100,14 +101,16 @@ def run_in_up(installed, demo) -> str:
         said = "".join(_until_password(process))
         rest = AirflowRest(port, re.search(r"password (\S+)", said)[1])
         family = psutil.Process(process.pid).children(recursive=True)
+        # The web interface may be healthy before the DAG processor has read its first file.
+        wait_until(lambda: len(rest.get("dags")["dags"]) == len(DAGS), 300, "the DAGs", pause_s=0.5)
         assert sorted(dag["dag_id"] for dag in rest.get("dags")["dags"]) == DAGS
         assert {dag["bundle_name"] for dag in rest.get("dags")["dags"]} == {"shoal"}
         assert rest.get("importErrors")["total_entries"] == rest.get("plugins/importErrors")["total_entries"] == 0
         return rest.finished(DAGS[1], rest.trigger(DAGS[1]))
     finally:
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=90)
-        _, alive = psutil.wait_procs(family, timeout=5)
+        process.communicate(timeout=180)
+        _, alive = psutil.wait_procs(family, timeout=30)
         assert alive == []
 
 

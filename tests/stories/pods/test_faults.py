@@ -3,13 +3,16 @@
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from pods.installation import IMAGES
 from shoal.engines.kubernetes.manifests import WORKER
 from waiting import wait_until
+
+MADE_S = 300
+"""From a trigger to its pods: a plan and the start of some tasks, on a machine that others use."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_a_pod_on_a_node_that_stays_away_is_given_up(pods, real_cluster, crashes
     crashes()
     # With a second node Kubernetes says so itself, after five minutes; it never does where all nodes are away.
     pods.core.delete_namespaced_pod(pod.metadata.name, dataset.cluster.namespace, grace_period_seconds=5)
-    pods.rest.reached(dag_id, run_id, "infer", "up_for_retry")
+    pods.rest.tried_in_vain(dag_id, run_id, "infer")
     assert "does not say that it went" in pods.rest.log(dag_id, run_id, "infer", 0)
     real_cluster.boot_node()
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
@@ -105,20 +108,21 @@ def test_pods_of_a_cluster_that_scales_up_wait_pending_for_their_node(pods, expe
     dataset = pods.add_dataset("scales-up", "direct", pods=3)
     with pods.full_cluster(dataset.cluster.namespace):
         run_id = pods.rest.trigger(f"reanalyse_{dataset.name}")
-        wait_until(lambda: unschedulable(pods, dataset) == 3, 120)
+        wait_until(lambda: unschedulable(pods, dataset) == 3, MADE_S)
         time.sleep(10)
         assert set(pods.shards(dataset, run_id).values()) == {"deferred"}
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
     assert pods.attempts(dataset, run_id) == [1, 1, 1]
 
 
-def test_shards_whose_room_went_after_the_plan_wait_pending_and_finish(pods, expected):
+def test_shards_whose_room_went_after_the_plan_wait_pending_and_finish(pods, real_cluster, expected):
     dataset = pods.add_dataset("room-lost", "direct")
-    dag_id = f"reanalyse_{dataset.name}"
-    run_id = pods.rest.trigger(dag_id)
-    wait_until(lambda: pods.rest.tasks(dag_id, run_id).get(("plan", None)) == "success", 120)
-    with cordoned(pods.core):
-        wait_until(lambda: unschedulable(pods, dataset) == 3, 120)
+    with ExitStack() as room_is_gone:
+        with unscheduled(real_cluster):  # none gets its node before the room goes
+            run_id = pods.rest.trigger(f"reanalyse_{dataset.name}")
+            wait_until(lambda: len(shard_pods(pods, dataset)) == 3, MADE_S, "three pods")
+            room_is_gone.enter_context(cordoned(pods.core))
+        wait_until(lambda: unschedulable(pods, dataset) == 3, MADE_S, "three pods without room")
     assert_every_image_is_examined_once(pods, dataset, run_id, expected)
     assert pods.attempts(dataset, run_id) == [1, 1, 1]
 
@@ -148,7 +152,7 @@ def test_a_shard_that_waits_for_a_quota_says_so_once_and_finishes(pods, expected
 
 def wait_until_working(pods, dataset):
     """Wait until all workers run and have had time for some images; return their pods."""
-    wait_until(lambda: (found := shard_pods(pods, dataset)) and all(map(is_working, found)), 180)
+    wait_until(lambda: (found := shard_pods(pods, dataset)) and all(map(is_working, found)), MADE_S)
     time.sleep(5)
     return shard_pods(pods, dataset)
 
@@ -170,6 +174,16 @@ def unschedulable(pods, dataset):
 def shard_pods(pods, dataset):
     selector = "app.kubernetes.io/managed-by=shoal"
     return pods.core.list_namespaced_pod(dataset.cluster.namespace, label_selector=selector).items
+
+
+@contextmanager
+def unscheduled(real_cluster):
+    """No pod gets a node until the end of the block; the scheduler that comes then reads first what nodes there are."""
+    real_cluster.stop("kube-scheduler")
+    try:
+        yield
+    finally:
+        real_cluster.restart("kube-scheduler")
 
 
 @contextmanager

@@ -144,7 +144,7 @@ def killed_check(pipelines, tmp_path, next_plan):
                 found.name = entry.metadata.name
         return bool(found.name)
 
-    wait_until(runs, 120)
+    wait_until(runs, 300)
     process.send_signal(signal.SIGKILL)
     process.wait()
     return pipeline.dataset, found.name
@@ -156,7 +156,7 @@ def test_what_a_killed_check_left_goes_after_an_hour(killed_check, next_plan, mo
     assert len(next_plan.left_of(name)) == 3
     monkeypatch.setattr(room, "CHECK_LASTS", timedelta(0))
     next_plan.cleans_up(dataset, "deleted")
-    wait_until(lambda: not next_plan.left_of(name), 60)
+    wait_until(lambda: not next_plan.left_of(name), 180)
 
 
 def test_a_run_that_was_deleted_while_its_pods_ran_is_cleaned_by_the_next_plan(pods):
@@ -166,10 +166,12 @@ def test_a_run_that_was_deleted_while_its_pods_ran_is_cleaned_by_the_next_plan(p
     pods.rest.reached(dag_id, run_id, "infer", "deferred")
     installation = pods.rest.get(f"variables/{VARIABLE}")["value"]
     # Airflow deletes no run that runs, but a DAG with all its runs; the DAG comes back with the next look at its file.
+    before = {entry.split()[0] for entry in pods.left_in(namespace)}
     pods.rest.send("DELETE", f"dags/{dag_id}")
     owner, stranger = DagRunId(installation, dag_id, run_id), DagRunId("another", dag_id, run_id)
     left = {entry.split()[0] for entry in pods.left_in(namespace)}
-    assert left == {"pod", "secret", "config_map"}
+    assert before == {"pod", "secret", "config_map"}
+    assert left >= {"secret", "config_map"}, "the pod is ended by the trigger that waited for it, sooner or later"
     objects = RunObjects(pods.core, dataset.cluster)
     objects.ensure_config_map(stranger)
     pods.wait_for_dag(dag_id)
@@ -177,6 +179,6 @@ def test_a_run_that_was_deleted_while_its_pods_ran_is_cleaned_by_the_next_plan(p
     # Its pod is deleted by the plan, or before it by the trigger that waited for it: whichever comes first.
     said = rf"what run {re.escape(run_id)} of {dag_id} left: run {owner.name}: [01] pods, its Secret and its ConfigMap are deleted"
     assert re.search(said, pods.rest.log(dag_id, again, "plan"))
-    wait_until(lambda: pods.left_in(namespace) == [f"config_map {stranger.name}"], 90)
+    wait_until(lambda: pods.left_in(namespace) == [f"config_map {stranger.name}"], 300)
     assert owner.name != stranger.name
     objects.delete_run(stranger.name, wait_s=0)

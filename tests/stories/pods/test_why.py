@@ -16,12 +16,12 @@ def in_trouble(pods):
     dataset = pods.add_dataset("trouble", "direct", max_pods=1)
     dataset = pods.change(dataset, worker={"image": NOWHERE})
     dag_id, run_id = f"reanalyse_{dataset.name}", pods.rest.trigger("reanalyse_trouble", limit=10)
-    pods.rest.reached(dag_id, run_id, "infer", "up_for_retry")
+    pods.rest.tried_in_vain(dag_id, run_id, "infer")
     yield dataset, run_id
     pods.rest.send("PATCH", f"dags/{dag_id}/dagRuns/{run_id}", {"state": "failed"})
     assert pods.rest.finished(dag_id, run_id) == "failed"
     # The run is failed at once, and cleaned up by whoever hears of it.
-    wait_until(lambda: pods.left_in(dataset.cluster.namespace) == [], 90)
+    wait_until(lambda: pods.left_in(dataset.cluster.namespace) == [], 300)
 
 
 def test_why_names_the_first_cause_the_shard_the_images_and_the_pod_s_events(pods, in_trouble):

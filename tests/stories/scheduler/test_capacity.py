@@ -251,7 +251,7 @@ def wait_for_cores(team, asked):
     def counted():
         return measure_room(team.core.api_client, team.namespace, pod(asked, namespace=team.namespace)).request
 
-    wait_until(lambda: counted().get("cpu") == 2, 20, "what is added", pause_s=0.1)
+    wait_until(lambda: counted().get("cpu") == 2, what="what is added", pause_s=0.1)
 
 
 @pytest.mark.parametrize(

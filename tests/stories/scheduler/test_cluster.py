@@ -174,7 +174,7 @@ def dry_run(core, namespace, a_container):
 
 def until(condition):
     """Wait until something holds; what is created reaches admission a moment later."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -237,6 +237,15 @@ def deployed_rights(api_client, core, namespace):
     for body in yaml.safe_load_all(RBAC.read_text(encoding="utf-8")):
         where = (namespace,) if "namespace" in body["metadata"] else ()
         creators[body["kind"]](*where, body)
+    account = f"system:serviceaccount:{namespace}:shoal-airflow"
+    until(lambda: may(api_client, account, "list", "nodes") and may(api_client, account, "create", "pods", namespace))
+
+
+def may(api_client, user, verb, resource, namespace=None):
+    """Whether a right that was given has reached the API server's authorizer."""
+    attributes = {"verb": verb, "resource": resource, "namespace": namespace}
+    review = {"spec": {"user": user, "resourceAttributes": attributes}}
+    return client.AuthorizationV1Api(api_client).create_subject_access_review(review).status.allowed
 
 
 def test_the_deployed_rights_are_enough(control_plane, core, namespace, deployed_rights, two_nodes):
@@ -284,6 +293,7 @@ def test_without_rights_on_nodes_the_quota_is_counted(api_client, control_plane,
     rights.create_namespaced_role_binding(
         name, {"metadata": {"name": "reader"}, "roleRef": role, "subjects": [subject]}
     )
+    until(lambda: may(api_client, f"system:serviceaccount:{name}:reader", "list", "resourcequotas", name))
     fit = measure_room(login(control_plane, core, name, "reader"), name, SMALL)
     assert (fit.pods, fit.nodes) == (3, ())
     assert "so quotas alone are counted" in fit.notes[1]
