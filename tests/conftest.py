@@ -18,6 +18,7 @@ from shoal.embedded.samples.bad_files import BadFile, bad_files
 from shoal.embedded.samples.demo_model import VERSIONS, build_demo_model
 from shoal.embedded.samples.scenes import Scene, demo_scenes
 from shoal.stores.s3_access import StoreAccess
+from shoal_worker.loop.intake import Intake
 
 if TYPE_CHECKING:
     from cluster.real_cluster import RealCluster
@@ -124,6 +125,13 @@ def few_images(empty_bucket: Pipeline, scenes: tuple[Scene, ...]) -> Pipeline:
     """A dataset with twelve daylight scenes, six of each camera."""
     empty_bucket.put_scenes(few_of(scenes))
     return empty_bucket
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers here begin every image of a plan, however small its time box and busy the machine: what they took is the plan's."""
+    begin = Intake.__init__
+    monkeypatch.setattr(Intake, "__init__", lambda intake, images, _budget_s: begin(intake, images, 600.0))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from shoal.results.answer import read_current
 
 
 @pytest.fixture
-def small_box(few_images):
+def small_box(few_images, unhurried):
     """A time box with room for a part of the twelve images only."""
     return few_images.with_settings(run={"budget": "3s"})
 

@@ -8,6 +8,8 @@ import pytest
 from reached_through import reached_through
 from worker.http_faults import passed_on, status
 
+pytestmark = pytest.mark.usefixtures("unhurried")
+
 REFUSED = status(403, "AccessDenied")
 
 

@@ -10,6 +10,7 @@ from time import sleep
 import pytest
 
 from pipeline import Pipeline, make_pipeline, run_worker, worker_command, worker_environment
+from reached_through import held_back
 from shoal.contract.exit_codes import WorkerExit
 from shoal.results.answer import read_current
 from shoal.settings.dataset_stores import open_stores
@@ -49,15 +50,16 @@ def parts_of(pipeline, plan):
 
 def stop_early(pipeline, plan):
     """A worker that is told to stop when it has begun; returns how many images it did."""
-    process = subprocess.Popen(
-        worker_command(pipeline.stores, plan, 0, progress_interval_s=0.05),
-        env=worker_environment(pipeline.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    while "shard 0: 0/" in (line := process.stdout.readline()):
-        pass
-    process.terminate()
-    process.stdout.read()
-    assert process.wait(timeout=20) == WorkerExit.STOPPED, line
+    with held_back(pipeline, given=10) as held:
+        process = subprocess.Popen(
+            worker_command(held.stores, plan, 0, progress_interval_s=0.05),
+            env=worker_environment(held.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        while "shard 0: 0/" in (line := process.stdout.readline()):
+            pass
+        process.terminate()
+        process.stdout.read()
+        assert process.wait(timeout=60) == WorkerExit.STOPPED, line
     with open_database(pipeline.stores.results) as database:
         database.view_rows(parts_of(pipeline, plan))
         return int(database.value("SELECT count(*) FROM rows"))

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import beside_report, run_worker, worker_command, worker_environment
 from played_once import play_few
+from reached_through import held_back
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.rows import Reason
 from shoal.history.facts import read_facts
@@ -122,7 +123,7 @@ def test_summarizing_again_gives_the_same_result(few_images):
     assert first.summary["files"] == again.summary["files"]
 
 
-def test_a_missing_shard_is_unsettled_and_the_next_run_takes_it(few_images):
+def test_a_missing_shard_is_unsettled_and_the_next_run_takes_it(few_images, unhurried):
     # 12 images are not worth two pods; pretend the model is slow.
     few_images = few_images.with_settings(run={"budget": "10s"})
     plan = few_images.plan()
@@ -135,7 +136,7 @@ def test_a_missing_shard_is_unsettled_and_the_next_run_takes_it(few_images):
     assert fates(few_images.run()) == {"processed": 12}
 
 
-def test_a_small_budget_takes_the_newest_images_and_leaves_the_rest(few_images):
+def test_a_small_budget_takes_the_newest_images_and_leaves_the_rest(few_images, unhurried):
     hurried = few_images.with_settings(run={"budget": "2s"})
     plan = hurried.plan()
     assert (plan.work.images, plan.pending) == (4, 8)
@@ -218,14 +219,15 @@ def test_a_shard_that_waits_writes_no_second_manifest_of_the_same_images(few_ima
 def test_a_worker_stopped_in_the_middle_loses_nothing_for_good(empty_bucket, scenes, number):
     empty_bucket.put_scenes(scenes[:60])
     untouched = empty_bucket.plan()
-    process = subprocess.Popen(
-        worker_command(empty_bucket.stores, untouched, 0, progress_interval_s=0.1),
-        env=worker_environment(empty_bucket.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    assert "images/s" in process.stdout.readline()
-    process.send_signal(number)
-    process.stdout.read()
-    assert process.wait(timeout=10) in {WorkerExit.STOPPED, -number}
+    with held_back(empty_bucket, given=10) as held:
+        process = subprocess.Popen(
+            worker_command(held.stores, untouched, 0, progress_interval_s=0.1),
+            env=worker_environment(held.stores), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        assert "images/s" in process.stdout.readline()
+        process.send_signal(number)
+        process.stdout.read()
+        assert process.wait(timeout=60) in {WorkerExit.STOPPED, -number}
     done = empty_bucket.run()
     assert done.balance.complete
     assert done.balance.fates["reused"] + done.balance.fates["processed"] == 60

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from pipeline import worker_environment
+from pipeline import run_worker, worker_environment
+from reached_through import held_back
 from shoal.contract.errors import ConfigError, ContractError, StoreError, WorkerError
 from shoal.contract.rows import FATES, ROW_COLUMNS
 from shoal.contract.units import utc_text
@@ -169,9 +170,9 @@ def test_a_shard_that_stopped_for_its_failures_says_how_many(empty_bucket):
     for number in range(120):
         empty_bucket.put(f"{number:03}.jpg", dark_jpeg(number)[:200])
     plan = empty_bucket.plan()
-    from pipeline import run_worker
-
-    run_worker(empty_bucket.stores, plan, 0)
+    # Else the whole shard is through where the thread that judges it gets no time.
+    with held_back(empty_bucket, given=55) as held:
+        run_worker(held.stores, plan, 0)
     empty_bucket.summarize(plan)
     found = why(empty_bucket)
     assert found.state is State.INCOMPLETE

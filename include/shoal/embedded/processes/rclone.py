@@ -4,6 +4,7 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from shoal.engines.local.process import end_process
 from shoal.stores.rclone_program import find_rclone
 from shoal.stores.s3_access import TRANSPORT_ERRORS, StoreAccess
 
-START_S = 20
+START_S = 60
 STOP_S = 10
 SERVE_FLAGS = ("--config", os.devnull, "--copy-links", "--dir-cache-time", "2s")
 """Photos dropped into a folder while the store runs are seen within two seconds."""
@@ -53,9 +54,21 @@ def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
         ConfigError: rclone is not installed.
         StoreError: The server does not answer.
     """
-    access = StoreAccess(f"http://127.0.0.1:{_free_port()}", secrets.token_hex(10), secrets.token_hex(20))
+    process = None
+    try:
+        with _free_port() as port:
+            access = StoreAccess(f"http://127.0.0.1:{port}", secrets.token_hex(10), secrets.token_hex(20))
+            process = _start(folder, access, log)
+            _wait_until_up(process, access, log)
+        yield RunningStore(access, process)
+    finally:
+        if process is not None:
+            end_process(process, STOP_S)
+
+
+def _start(folder: Path, access: StoreAccess, log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as messages:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [find_rclone(), "serve", "s3", str(folder), "--addr", access.host, *SERVE_FLAGS],
             env={**os.environ, "RCLONE_AUTH_KEY": f'"{access.access_key},{access.secret_key}"'},
             stdout=messages,
@@ -63,17 +76,20 @@ def running_store(folder: Path, log: Path) -> Iterator[RunningStore]:
             # Ctrl-C must reach the workers first: they write their last part into this store.
             start_new_session=True,
         )
-    try:
-        _wait_until_up(process, access, log)
-        yield RunningStore(access, process)
-    finally:
-        end_process(process, STOP_S)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _free_port() -> Iterator[int]:
+    """Choose a port, and hold it while a server starts: nobody else is given it meanwhile, who would be taken for the server."""
+    with socket.socket() as held:
+        # On Linux such a socket lets another such one listen at its port, as servers make theirs; elsewhere it may not.
+        if shared := sys.platform == "linux":
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = int(held.getsockname()[1])
+        if not shared:
+            held.close()
+        yield port
 
 
 def _wait_until_up(process: "subprocess.Popen[bytes]", access: StoreAccess, log: Path) -> None:
@@ -89,7 +105,9 @@ def _wait_until_up(process: "subprocess.Popen[bytes]", access: StoreAccess, log:
             time.sleep(0.1)
         else:
             return
-    raise StoreError(f"The embedded store at {access.endpoint_url} did not start in {START_S} s - see {log}")
+    code = process.poll()
+    how = f"in {START_S} s" if code is None else f"(rclone ended with exit code {code})"
+    raise StoreError(f"The embedded store at {access.endpoint_url} did not start {how} - see {log}")
 
 
 def _listens(access: StoreAccess) -> bool:
