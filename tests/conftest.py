@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from drawn_scenes import drawn
 from hostile_answer import HostileAnswer, hostile_answer
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from cluster.real_cluster import RealCluster
 
 pytest_plugins = ["durations"]
+
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
+"""All else is Hypothesis's own, in CI too: a machine that is busy with other tests takes seconds for anything now and then."""
 
 os.environ.setdefault("SHOAL_STORE_PATIENCE_S", "4")
 """Servers of the tests that ask for fewer requests do so for ever: their clients, also in programs started here, soon give up."""

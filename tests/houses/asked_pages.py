@@ -131,12 +131,15 @@ def _answer() -> None:
     from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
     from airflow.api_fastapi.core_api.security import get_user
     from starlette.testclient import TestClient
+    from urllib3 import Timeout
 
     from shoal.airflow.pages import answer_door, evidence_view, kept, looking, looking_routes, pictures, reading
     from shoal.airflow.pages.app import app, logged_in, may_see_dag, readable_datasets
     from shoal.airflow.pages.reading import KEPT, dataset_files
     from shoal.airflow.pages.rights import may_edit, may_edit_dag
+    from shoal.answers import open_answer, shelf
     from shoal.contract.run_names import broken_dag_id, reanalyse_dag_id
+    from shoal.stores import s3_access
 
     def all_of_them() -> set[str]:
         names = [path.stem for path in dataset_files(Path(os.environ[DATASETS_VARIABLE]))]
@@ -161,6 +164,8 @@ def _answer() -> None:
     ):
         one._deadline_s = 120  # what is asked here is no matter of time, on a machine that is busy with other tests
     looking.PREPARED_S = looking_routes.LOOKED_S = reading.ALONE_S = 120
+    open_answer.DEADLINE_S = shelf.LOOK_S = 120
+    s3_access.HURRIED = Timeout(120)
     looking.RUN_S = 0  # what a test changed is seen at once
     app.dependency_overrides |= {
         may_see_dag[0].dependency: fail_on_mistaken,

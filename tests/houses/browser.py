@@ -31,7 +31,7 @@ def _chromium(untested: str) -> Iterator["Browser"]:
     with sync_playwright() as playwright:
         # As root Chromium has no sandbox; it only ever opens the tests' own pages.
         browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else []
+            executable_path=program, args=["--no-sandbox"] if os.geteuid() == 0 else [], timeout=2 * PATIENCE_MS
         )
         try:
             yield browser
@@ -57,6 +57,7 @@ def page_by_itself(path: Path, width: int) -> Iterator["Page"]:
     said, asked = [], []
     with _chromium(f"that a browser draws {path.name}") as browser:
         page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))

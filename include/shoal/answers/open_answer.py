@@ -103,7 +103,7 @@ class OpenAnswer(OpenTables):
         self,
         where: Where = Where(),  # noqa: B008 - frozen
         *,
-        deadline_s: float = DEADLINE_S,
+        deadline_s: float | None = None,
     ) -> Iterator[Database]:
         """Give the session for some questions: views as `view_answer` makes them, of what `TABLES` names.
 
@@ -111,13 +111,13 @@ class OpenAnswer(OpenTables):
 
         Args:
             where: What is asked for.
-            deadline_s: So long the questions may take together.
+            deadline_s: So long the questions may take together; None as a page's.
 
         Raises:
             ConfigError: The answer does not know a camera, deployment or taxon of `where`.
             ShoalError: See `asked`.
         """
-        with self.asked(deadline_s) as database:
+        with self.asked(DEADLINE_S if deadline_s is None else deadline_s) as database:
             self._view(where)
             yield database
 

@@ -150,12 +150,21 @@ def test_a_look_that_hangs_is_given_up_once_and_has_no_other_beside_it(monkeypat
     def hang(known):
         begun.append(threading.current_thread())
         if len(begun) == 1:
-            hung.wait(30)
+            hung.wait(60)
+            monkeypatch.setattr("shoal.airflow.triggers.arrivals.LOOK_WITHIN_S", 60)  # none of the others hangs
         return answer(known)
 
+    async def come_back_after_a_while():
+        while "was not looked through" not in caplog.text:  # noqa: ASYNC110 - a log sets no event
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(2.5)  # in which another look would begin
+        hung.set()
+
     async def share_that_is_away_for_a_while():
-        asyncio.get_running_loop().call_later(3.0, hung.set)
-        return await asyncio.wait_for(first_event(trigger), 60)
+        returning = asyncio.create_task(come_back_after_a_while())
+        found = await asyncio.wait_for(first_event(trigger), 120)
+        await returning
+        return found
 
     trigger._look = hang
     assert asyncio.run(share_that_is_away_for_a_while()) == {"folders": ["cam/1/"], "whole": False}
@@ -175,7 +184,7 @@ def test_a_watcher_that_ends_listens_no_more():
     asyncio.run(first_event(watcher([{}, {"cam/1/": "a"}])))
     for thread in threading.enumerate():
         if thread.name.startswith("events of"):
-            thread.join(10)
+            thread.join(60)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("events of")]
 
 

@@ -33,12 +33,12 @@ def test_a_triggerer_that_stops_in_the_middle_of_a_look_is_not_held():
 
     async def stop_while_it_looks():
         watching = asyncio.create_task(first_event(watcher(never_answered)))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, 30)
         watching.cancel()
 
     began = time.monotonic()
     asyncio.run(stop_while_it_looks())
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 45
     ended.set()
 
 
@@ -49,12 +49,12 @@ def test_a_look_that_ends_after_the_triggerer_harms_nobody(monkeypatch):
 
     def late():
         begun.set()
-        answered.wait(10)
+        answered.wait(60)
         return {"v1": "a"}
 
     async def stop_while_it_looks():
         watching = asyncio.create_task(first_event(watcher(late)))
-        await asyncio.to_thread(begun.wait, 10)
+        await asyncio.to_thread(begun.wait, 30)
         watching.cancel()
 
     asyncio.run(stop_while_it_looks())

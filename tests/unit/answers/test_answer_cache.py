@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shoal.answers import awaited
+from shoal.answers import awaited, open_answer
 from shoal.answers.answer_cache import TABLES, AnswerCache
 from shoal.answers.awaited import Awaited, StillOpeningError
 from shoal.answers.find import find_run
@@ -27,6 +27,12 @@ def summary(hostile):
 @pytest.fixture
 def kept(tmp_path):
     return KeptFiles(tmp_path / "kept", 1024**3)
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """What is asked here is no matter of time, but where a test says so."""
+    monkeypatch.setattr(open_answer, "DEADLINE_S", 60)
 
 
 @pytest.fixture

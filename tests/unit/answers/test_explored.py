@@ -6,12 +6,19 @@ from dataclasses import replace
 import pytest
 
 from hostile_answer import HOSTILE_TAXON
+from shoal.answers import open_answer
 from shoal.answers.answer_cache import AnswerCache
 from shoal.answers.explored import Asked, list_cameras, list_taxa, read_explored
 from shoal.answers.find import find_run
 from shoal.answers.kept_files import KeptFiles
 from shoal.answers.looked_tables import need_looked
 from shoal.contract.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """What is asked here is no matter of time."""
+    monkeypatch.setattr(open_answer, "DEADLINE_S", 60)
 
 
 @pytest.fixture(scope="module")

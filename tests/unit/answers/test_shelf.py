@@ -16,7 +16,8 @@ from waiting import wait_until
 
 
 @pytest.fixture
-def small(tmp_path):
+def small(tmp_path, monkeypatch):
+    monkeypatch.setattr(shelf, "LOOK_S", 60)  # what is looked at here is no matter of time, but where a test says so
     made = Shelf(KeptFiles(tmp_path / "kept", 1024**3), most=2)
     yield made
     made.close()
@@ -63,6 +64,7 @@ def test_a_look_that_takes_too_long_is_ended_and_the_next_one_is_answered(small,
 
 def test_an_answer_that_cannot_be_brought_says_why_and_is_not_tried_at_each_look(small, monkeypatch):
     tries = []
+    monkeypatch.setattr(awaited, "TROUBLE_S", 600)
 
     def fail(database):
         tries.append(database)

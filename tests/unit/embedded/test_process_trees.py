@@ -48,7 +48,7 @@ def test_what_ignores_the_order_is_killed(started, tmp_path):
     begun = time.monotonic()
     end_family(family_of([process.pid]), 0.5)
     assert not psutil.pid_exists(process.pid)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 30, "it would sleep for a minute"
 
 
 def test_without_leftovers_nothing_is_done(tmp_path):

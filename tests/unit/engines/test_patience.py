@@ -21,6 +21,7 @@ from shoal.engines.kubernetes.errors import explained
 from shoal.engines.kubernetes.patience import BoundedClient, patient
 from shoal.engines.kubernetes.planning_turn import planning_turn
 from shoal.settings.execution import Cluster
+from waiting import wait_until
 from worker.http_faults import faulty_store, first
 
 POD = {"metadata": {"name": "shoal-1-0000-x"}, "spec": {"containers": [{"name": "worker", "args": ["run", "a1"]}]}}
@@ -137,7 +138,7 @@ def test_a_server_that_is_not_there_is_told_within_seconds(monkeypatch):
     began = time.monotonic()
     with pytest.raises(ClusterError, match=r"does not answer, cannot ask .* - check that it runs"), explained("ask"):
         core_of(f"http://127.0.0.1:{free_port()}").list_namespaced_pod("ns")
-    assert 1.0 <= time.monotonic() - began < 10
+    assert 1.0 <= time.monotonic() - began < 40, "not the minute that one has that refuses"
 
 
 def test_a_server_that_holds_the_line_and_says_nothing_is_given_up(monkeypatch):
@@ -167,12 +168,10 @@ def test_a_reset_after_seconds_of_refusals_is_no_silence(monkeypatch):
 
 def test_a_server_that_holds_the_line_had_its_minute_and_is_not_given_another(monkeypatch):
     monkeypatch.setattr(patience, "REQUEST_S", 0.2)
-    with (
-        faulty_store(lambda *_: time.sleep(1)) as (url, requests),
-        pytest.raises(ClusterError, match=r"timed out"),
-        explained("ask"),
-    ):
-        core_of(url).list_namespaced_pod("ns")
+    with faulty_store(lambda *_: time.sleep(1)) as (url, requests):
+        with pytest.raises(ClusterError, match=r"timed out"), explained("ask"):
+            core_of(url).list_namespaced_pod("ns")
+        wait_until(lambda: requests)  # a busy server hears of it later
     assert len(requests) == 1
 
 
@@ -195,8 +194,8 @@ def test_a_balancer_that_hangs_up_in_the_handshake_is_asked_again(monkeypatch):
                 while True:
                     with server.accept()[0] as line:
                         line.recv(100)
-                        line.shutdown(socket.SHUT_WR)
                         hung_up.append(line)
+                        line.shutdown(socket.SHUT_WR)
 
         threading.Thread(target=hang_up, daemon=True).start()
         with pytest.raises(ClusterError, match=r"EOF occurred"), explained("ask"):
@@ -248,13 +247,23 @@ def test_a_planning_turn_whose_answer_was_lost_is_one_s_own_at_once():
     with faulty_store(loses_answers_to("POST", place)) as (url, _), planning_turn(core_of(url), Cluster()) as moment:
         assert moment.year == 2026
     assert place.created == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60, "nobody waits for one's own turn"
 
 
 class EmptiedPlace(OnePlace):
-    """Its object can be deleted."""
+    """Its object can be deleted.
+
+    Args:
+        looked_at: Is told of each look at it.
+    """
+
+    def __init__(self, looked_at):
+        super().__init__()
+        self._looked_at = looked_at
 
     def _reply(self, handler):
+        if handler.command == "GET":
+            self._looked_at()
         if handler.command == "DELETE":
             self.kept = None
             return says(200, {"kind": "Status", "status": "Success"})
@@ -264,8 +273,16 @@ class EmptiedPlace(OnePlace):
 def test_a_plan_that_waits_for_a_dead_one_s_turn_says_once_for_what_since_when_and_until_when(monkeypatch, caplog):
     caplog.set_level("INFO")
     monkeypatch.setattr("shoal.engines.kubernetes.planning_turn.SAID_S", 0.5)
-    monkeypatch.setattr("shoal.engines.kubernetes.planning_turn.TURN_S", 3.5)
-    place = EmptiedPlace()
+    looks_since = []
+
+    def looked_at():
+        """Let the turn last until it was said and looked at some times more, however long that takes."""
+        if any("planning_turn" in record.name for record in caplog.records):
+            looks_since.append(1)
+            if len(looks_since) == 3:
+                monkeypatch.setattr("shoal.engines.kubernetes.planning_turn.TURN_S", 0)
+
+    place = EmptiedPlace(looked_at)
     with faulty_store(place) as (url, _):
         core = core_of(url)
         core.create_namespaced_config_map(

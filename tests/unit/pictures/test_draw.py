@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,14 +150,14 @@ def test_a_store_that_refuses_the_login_is_asked_once():
 
 def test_what_is_too_large_is_not_fetched_and_what_is_slow_is_given_up():
     release = threading.Event()
-    bucket = Bucket(slow=lambda: release.wait(20) and JPEG, small=JPEG)
+    bucket = Bucket(slow=lambda: release.wait(60) and JPEG, small=JPEG)
     wanted = [Drawing("large", "v1", 300 * 1024**2), Drawing("slow", "v1", 9), Drawing("small", "v1", len(JPEG))]
     try:
-        large, slow, small = draw(bucket, wanted, PictureLimits(fetch_seconds=0.3))
+        large, slow, small = draw(bucket, wanted, PictureLimits(fetch_seconds=3.0))
     finally:
         release.set()
     assert large.why == "314572800 bytes, pictures are drawn of images up to 268435456"
-    assert slow.why == "it did not come from its store within 0.3 s"
+    assert slow.why == "it did not come from its store within 3 s"
     assert (small.why, "large" in bucket.asked) == (None, False)
 
 
@@ -180,12 +181,12 @@ def test_the_end_of_a_process_waits_for_no_store_that_never_answers():
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [sys.executable, "-c", HANGS, address]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(folder for folder in sys.path if folder)}
-        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=True, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=True, env=environment)
         ended = time.time()
     *whys, said_at = done.stdout.splitlines()
     late = "it did not come from its store within 0.2 s"
     assert whys == [late] * 3 + [f"{late}, nor did others before it"] * 6
-    assert ended - float(said_at) < 10
+    assert ended - float(said_at) < 30
 
 
 def test_images_that_are_fetched_ahead_take_no_more_memory_than_one_may():
@@ -268,11 +269,14 @@ def words():
 
 
 def test_a_process_that_stands_still_or_dies_is_replaced():
-    with Painter(PictureLimits(seconds=1.0)) as painter:
+    patient = PictureLimits()
+    with Painter(patient) as painter:
         painter.ask(words(), [JPEG])
         os.kill(painter._process.pid, signal.SIGSTOP)
-        with pytest.raises(NoPictureError, match="not decoded and drawn within 1 s"):
+        painter._limits = replace(patient, seconds=0.5)
+        with pytest.raises(NoPictureError, match=r"not decoded and drawn within 0\.5 s"):
             painter.ask(words(), [JPEG])
+        painter._limits = patient
         assert painter.ask(words(), [JPEG])[1] is not None
         pid = painter._process.pid
         os.kill(pid, signal.SIGSTOP)
@@ -292,7 +296,7 @@ def test_the_process_has_no_secret_and_ends_with_its_input(monkeypatch):
         limits = Path(f"/proc/{process.pid}/limits").read_text()
         assert not any(line.startswith("Max address space") and "unlimited" in line for line in limits.splitlines())
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
         assert process.returncode == 0
 
 
