@@ -18,12 +18,14 @@ class EndingKeys:
         endpoint_url: The real store, which gives the keys, too.
         ca_file: Who signed its certificate.
         seconds: So long a key is good.
+        on_arrival: Whether it has to be when a request comes in; else when that was signed, however long its way takes here.
     """
 
-    def __init__(self, endpoint_url: str, ca_file: str, seconds: float) -> None:
+    def __init__(self, endpoint_url: str, ca_file: str, seconds: float, *, on_arrival: bool = True) -> None:
         self._pass_on = passed_on(endpoint_url, ca_file=ca_file)
         self._connect = connector(endpoint_url, ca_file)
         self._seconds = seconds
+        self._on_arrival = on_arrival
         self.given: dict[str, float] = {}
         self.refused = 0
         self.pause_s = 0.0
@@ -36,11 +38,17 @@ class EndingKeys:
             self._give(handler, number)
         elif token is None:
             status(403, "AccessDenied")(handler, number)
-        elif time.monotonic() > self.given[token] + self._seconds + GRACE_S:
+        elif self._asked_at(handler) > self.given[token] + self._seconds + GRACE_S:
             self.refused += 1
             status(400, "ExpiredToken")(handler, number)
         else:
             self._pass_on(handler, number)
+
+    def _asked_at(self, handler: BaseHTTPRequestHandler) -> float:
+        if self._on_arrival:
+            return time.monotonic()
+        signed = datetime.strptime(handler.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        return time.monotonic() - (datetime.now(UTC) - signed).total_seconds()
 
     def _give(self, handler: BaseHTTPRequestHandler, number: int) -> None:
         server = self._connect()

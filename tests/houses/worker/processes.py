@@ -99,7 +99,7 @@ class Workplace:
     def work(self, *options: str, **extra_env: str) -> subprocess.CompletedProcess[str]:
         """Run the worker to its end."""
         return subprocess.run(
-            self.command(*options), env=self.env(**extra_env), capture_output=True, text=True, timeout=120, check=False
+            self.command(*options), env=self.env(**extra_env), capture_output=True, text=True, timeout=300, check=False
         )
 
     def parts(self) -> list[Path]:

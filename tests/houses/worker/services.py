@@ -38,9 +38,9 @@ def left_of(mark: str) -> list[str]:
         if process.name == str(os.getpid()):
             continue
         try:
-            told = process.joinpath("cmdline").read_bytes() + process.joinpath("environ").read_bytes()
-        except OSError:
+            line, environment = process.joinpath("cmdline").read_bytes(), process.joinpath("environ").read_bytes()
+        except OSError:  # it has ended
             continue
-        if mark.encode() in told:
-            found.append(process.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:200])
+        if mark.encode() in line + environment:
+            found.append(line.replace(b"\0", b" ").decode(errors="replace")[:200])
     return found

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,13 +133,20 @@ def test_a_store_that_is_down_for_parts_of_the_run_costs_nothing(workplace):
 
 @pytest.fixture
 def mounted(workplace, tmp_path):
-    """The bucket, mounted as a pod's sidecar does; yields the folder and the process that mounts it."""
+    """The bucket, mounted as a pod's sidecar does, from a store that takes its time: nobody is through before the mount dies.
+
+    Yields the folder and the process that mounts it.
+    """
+    with faulty_store(late(0.05, real(workplace))) as (endpoint_url, _):
+        yield from mounted_from(replace(workplace.store.access, endpoint_url=endpoint_url), workplace.bucket, tmp_path)
+
+
+def mounted_from(access, bucket, tmp_path):
     folder = tmp_path / "mount"
     folder.mkdir()
-    access = workplace.store.access
     process = subprocess.Popen(
         [
-            str(Path(sys.executable).with_name("rclone")), "mount", f":s3:{workplace.bucket}", str(folder), "--read-only",
+            str(Path(sys.executable).with_name("rclone")), "mount", f":s3:{bucket}", str(folder), "--read-only",
             "--config", "/dev/null", "--vfs-cache-mode", "off", "--buffer-size", "0", "--s3-provider", "Minio",
         ],
         env={
@@ -147,7 +155,7 @@ def mounted(workplace, tmp_path):
         },
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not os.path.ismount(folder) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.1)
     if not os.path.ismount(folder):

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import select
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 
 from shoal.contract.exit_codes import WorkerExit
 from shoal.embedded.samples.scenes import demo_scenes
+from waiting import wait_until
 from worker.colour_classifier import PAINTED, colour_classifier
 from worker.images import dark_jpeg, encoded, one_bit_png, photo, white_jpeg
 from worker.onnx_models import constant_model, crash_on_white, hungry_on_white, slow_on_white
@@ -39,7 +41,7 @@ def server(folder):
     model.parent.mkdir()
     model.write_bytes(crash_on_white())
     with serving(
-        model, "--pixel-limit", "1000000", "--size-limit", "2", "--waiting", "1", "--read-within", "2"
+        model, "--pixel-limit", "1000000", "--size-limit", "2", "--waiting", "1", "--read-within", "10"
     ) as found:
         yield found
 
@@ -135,12 +137,12 @@ def test_a_client_that_sends_slowly_loses_its_place_and_then_its_connection(serv
         late = rest_of(half)
         assert (late.code, late.json()["error"]) == (
             408,
-            "The image did not come within 2 s - send it faster, or a smaller one",
+            "The image did not come within 10 s - send it faster, or a smaller one",
         )
-        headless.settimeout(10)
+        headless.settimeout(60)
         with suppress(ConnectionResetError):
             assert headless.recv(1) == b"", "cut without an answer"
-    assert 1.9 < time.monotonic() - began < 10
+    assert 9.9 < time.monotonic() - began < 30
 
 
 def test_an_image_that_ends_the_process_is_told_from_the_others_and_the_server_goes_on(server):
@@ -177,7 +179,7 @@ def test_an_image_without_room_is_no_bad_image(tmp_path):
 
 def test_an_image_that_takes_too_long_is_given_up_and_sigterm_answers_what_has_come(tmp_path):
     (tmp_path / "model.onnx").write_bytes(slow_on_white())
-    with serving(tmp_path / "model.onnx", "--deadline", "3") as server:
+    with serving(tmp_path / "model.onnx", "--deadline", "5") as server:
         slow, dark = white_jpeg(), dark_jpeg()
         first = server.begin(len(slow), sent=slow)
         time.sleep(0.2)
@@ -187,19 +189,27 @@ def test_an_image_that_takes_too_long_is_given_up_and_sigterm_answers_what_has_c
         time.sleep(0.3)
         for client in hung_up:
             client.close()
-        time.sleep(0.3)
-        assert resident_mib(server.process.pid) < before + 100, "200 MiB that nobody waits for"
+        wait_until(lambda: resident_mib(server.process.pid) < before + 100, what="200 MiB go that nobody waits for")
+        assert select.select([first], [], [], 0)[0] == [], "before anybody is given up"
         assert (rest_of(first).code, rest_of(second).code) == (504, 503)
         server.await_ready()
         under_way = server.begin(len(dark), sent=dark[:-10])
-        time.sleep(0.2)
+        assert server.ask("GET", "/health/live").code == 200, (
+            "who comes later is answered: it was let in before the signal"
+        )
         server.process.send_signal(signal.SIGTERM)
-        time.sleep(0.5)
-        with pytest.raises(ConnectionRefusedError):
-            server.connect()
+        wait_until(lambda: refuses(server), what="nobody be let in any more")
         under_way.sendall(dark[-10:])
         assert rest_of(under_way).code == 200
         assert server.process.wait(30) == 0
+
+
+def refuses(server):
+    try:
+        server.connect().close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_a_model_or_a_port_that_cannot_be_had_is_one_line_and_exit_78(server, tmp_path):

@@ -234,8 +234,8 @@ def test_nothing_of_a_service_outlives_its_worker_and_the_next_attempt_does_the_
     finally:
         worker.send_signal(how)
     began = time.monotonic()
-    said = worker.communicate(timeout=30)[1]
-    assert time.monotonic() - began < 5, said
+    said = worker.communicate(timeout=60)[1]
+    assert time.monotonic() - began < 20, said
     assert worker.returncode == (WorkerExit.STOPPED if how is signal.SIGTERM else -signal.SIGKILL)
     kept = workplace.rows()
     assert bool(kept) is (how is signal.SIGTERM)  # what a killed one had is in no part yet

@@ -13,7 +13,7 @@ import pytest
 
 from shoal.contract.exit_codes import WorkerExit
 from shoal.contract.inference import Inference
-from worker.http_faults import faulty_store, status
+from worker.http_faults import faulty_store, late, passed_on, status
 from worker.images import dark_jpeg, one_bit_png, white_jpeg
 from worker.onnx_models import constant_model, slow_on_white, stubborn_on_white
 from worker.processes import ATTEMPT, RUN_KEY, Workplace
@@ -145,7 +145,11 @@ def test_too_many_failed_images_end_the_shard_with_its_part_written(workplace, t
     workplace.images = {f"{number:03}.jpg": dark_jpeg(number)[:200] for number in range(300)}
     workplace.lay_out()
     (tmp_path / "termination-log").touch()
-    done = workplace.work(SHOAL_TERMINATION_LOG=str(tmp_path / "termination-log"))
+    # Not so fast that all are read before the judge, a thread like others, gets a processor.
+    with faulty_store(late(0.05, passed_on(workplace.store.access.endpoint_url))) as (endpoint_url, _):
+        done = workplace.work(
+            SHOAL_SOURCE_ENDPOINT_URL=endpoint_url, SHOAL_TERMINATION_LOG=str(tmp_path / "termination-log")
+        )
     assert done.returncode == WorkerExit.TOO_MANY_FAILED
     assert 100 <= len(workplace.rows()) < 300
     reason = (tmp_path / "termination-log").read_text()
@@ -188,7 +192,7 @@ def test_unreachable_images_get_no_row_and_the_exit_says_so(workplace):
 def test_a_store_that_is_down_ends_the_shard_early(workplace):
     workplace.images = {f"{number:03}.jpg": dark_jpeg() for number in range(200)}
     workplace.lay_out()
-    with faulty_store(status(404, "", "text/html")) as (endpoint_url, requests):
+    with faulty_store(late(0.2, status(404, "", "text/html"))) as (endpoint_url, requests):
         done = workplace.work(SHOAL_SOURCE_ENDPOINT_URL=endpoint_url)
         # 20, 8 from elsewhere, and what was fetched while the judge read the first of them: how much, the machine decides
         assert 28 <= len(requests) < 200 / 2
@@ -266,18 +270,22 @@ def test_a_signal_amid_a_slow_inference_leaves_with_the_part_written(workplace, 
     finished = wait_until_it_stands_still(worker)
     started = time.monotonic()
     worker.send_signal(number)
-    out, err = worker.communicate(timeout=20)
-    assert time.monotonic() - started < 5
+    out, err = worker.communicate(timeout=60)
+    assert time.monotonic() - started < 15, "on a busy machine, too"
     assert worker.returncode == WorkerExit.STOPPED, err
-    assert list(workplace.statuses().values()) == ["processed"] * finished
-    story = f"{finished} processed, 0 failed, 0 changed, 0 gone, 0 denied, {11 - finished} open"
+    statuses = workplace.statuses()
+    assert "10.jpg" not in statuses
+    assert finished <= len(statuses)
+    assert set(statuses.values()) == {"processed"}
+    story = f"{len(statuses)} processed, 0 failed, 0 changed, 0 gone, 0 denied, {11 - len(statuses)} open"
     assert out.splitlines()[-1].endswith(story)
     assert f"Stopped by {number.name} - the images left are open" in err
 
 
 def test_a_worker_whose_reader_has_gone_leaves_with_the_part_written(workplace):
     workplace.model = slow_on_white()
-    workplace.images = {f"{n:03}.jpg": dark_jpeg(n) for n in range(400)}
+    # The last one never ends, so that it is at work however late the reader goes.
+    workplace.images = {f"{n:03}.jpg": dark_jpeg(n) for n in range(400)} | {"400.jpg": white_jpeg()}
     workplace.lay_out()
     worker = start(workplace)
     while not re.search(r"shard 0: [1-9]\d*/", worker.stdout.readline()):
@@ -302,7 +310,7 @@ def test_a_signal_while_the_store_hangs_leaves_all_the_same(workplace):
 
     def hang_on_put(handler, _number):
         if handler.command == "PUT":
-            held.wait(30)
+            held.wait(90)
         body = plan if handler.path.endswith("plan.json") else manifest if "manifest" in handler.path else model
         handler.send_response(200)
         handler.send_header("Content-Length", str(len(body)))
@@ -314,10 +322,10 @@ def test_a_signal_while_the_store_hangs_leaves_all_the_same(workplace):
         wait_until_it_stands_still(worker)
         started = time.monotonic()
         worker.terminate()
-        _, err = worker.communicate(timeout=20)
+        _, err = worker.communicate(timeout=60)
         elapsed = time.monotonic() - started
         held.set()
-    assert elapsed < 5
+    assert elapsed < 15, "on a busy machine, too"
     assert worker.returncode == WorkerExit.STOPPED
     assert "Stopped by SIGTERM: the store did not take the last part within 4.5 s" in err
 
@@ -329,7 +337,8 @@ def start(workplace, **extra_env) -> subprocess.Popen:
 
 
 def wait_until_it_stands_still(worker) -> int:
-    """Read progress lines until the slow image has the model; returns how many images were finished before."""
+    """Read progress lines until the slow image has the model; returns how many images were finished before, or on a busy machine
+    some of them."""
     counts = []
     for line in worker.stdout:
         counts.append(int(line.removeprefix("shard 0: ").split("/")[0]))

@@ -27,6 +27,7 @@ ODD = [
     'a,"b"',
     "tab\tline\nbreak\r",
     "\r",
+    "next\x85line\x85",
     "ر\u202eيم",
     "🐟",
     "a.jpg",

@@ -3,6 +3,7 @@
 import random
 import secrets
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -230,12 +231,19 @@ def test_what_another_run_deleted_meanwhile_is_left_to_it(nights, monkeypatch):
     assert nights.compact().describe() == ["Another run writes the same ledgers together: they are left to it"]
 
 
-def test_two_at_once_write_rows_twice_and_the_next_one_takes_each_once(nights):
+def test_two_at_once_write_rows_twice_and_the_next_one_takes_each_once(nights, monkeypatch):
     nights.plan()
     nights.plan()
     nights.write()
     everything = nights.rows(nights.ledgers)
-    with ThreadPoolExecutor() as pool:
+    write, both_have_looked = compaction._write, threading.Barrier(2)
+
+    def write_once_both_have_looked(*asked):
+        both_have_looked.wait(60)
+        return write(*asked)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor() as pool:
+        patch.setattr(compaction, "_write", write_once_both_have_looked)
         both = list(
             pool.map(lambda run_key: compact(nights.results, nights.layout, run_key), [nights.mint(), nights.mint()])
         )

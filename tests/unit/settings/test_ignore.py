@@ -112,10 +112,10 @@ def test_re2_finds_what_pythons_own_engine_found(entry, key):
 def test_a_pattern_and_a_key_made_for_each_other_take_no_time(entry, key):
     """A thousand such keys in two seconds of a processor; Python's own engine did not end with one."""
     ignored = Ignored((entry, f"!{entry}"))
-    began = time.process_time()
+    began = time.thread_time()
     for number in range(1000):
         assert ignored.line_of(f"{number % 2}{key}") is None
-    assert time.process_time() - began < 2
+    assert time.thread_time() - began < 2
 
 
 def test_thousands_of_patterns_are_read():

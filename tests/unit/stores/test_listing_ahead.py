@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shoal.contract.errors import AccessDeniedError, StoreError
 from shoal.stores import listing_ahead, listing_folders
 from shoal.stores.listing_folders import HELD_PAGES, LOOK_PAGES
+from waiting import wait_until
 from worker.listed_bucket import PAGE, ListedBucket
 
 
@@ -20,11 +21,11 @@ from worker.listed_bucket import PAGE, ListedBucket
 def no_thread_is_left(monkeypatch):
     monkeypatch.setattr(listing_ahead, "SLOW_STORE", 0)
     yield
-    for _ in range(200):
-        if not [thread for thread in threading.enumerate() if thread.name.startswith("listing-")]:
-            return
-        time.sleep(0.02)
-    raise AssertionError("a thread goes on listing for nobody")
+    wait_until(
+        lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("listing-")],
+        what="no thread go on listing for nobody",
+        pause_s=0.02,
+    )
 
 
 def dated(count):

@@ -255,9 +255,10 @@ def test_the_sidecar_of_a_pod_serves_it_to_the_worker(server, tmp_path):
     """The shell's own words with a real rclone; what is of Kubernetes in them is tested where pods are made."""
     access = opened(server).located
     variables = write_env(access, "source")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        at = f"127.0.0.1:{free.getsockname()[1]}"
+    held = socket.socket()  # nobody else is given the port before it listens there
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    at = f"127.0.0.1:{held.getsockname()[1]}"
     words = serve_script().replace(IN_PODS.removeprefix("http://"), at)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -274,6 +275,7 @@ def test_the_sidecar_of_a_pod_serves_it_to_the_worker(server, tmp_path):
     finally:
         sidecar.terminate()
         sidecar.wait()
+        held.close()
 
 
 def _read_or_none(store):
@@ -329,10 +331,10 @@ def test_of_what_is_served_the_newest_and_those_asked_for_lately_stay(server, mo
     assert both[0] == first, "asked for lately"
     monkeypatch.setattr(rclone_serving, "IDLE_S", 0.0)
     assert read(section={"user_agent": "renewed"}) == [both[1]]
-    assert not _runs(first)
+    wait_until(lambda: not _runs(first), what="the end of what was idle", pause_s=0.05)
     renewed = server.access(section={"user_agent": "renewed"})
     rclone_serving.serve(replace(renewed, ca_file="other.pem"), lambda: None)
-    assert not _runs(both[1]), "another authority is another door"
+    wait_until(lambda: not _runs(both[1]), what="the end of the first: another authority is another door", pause_s=0.05)
 
 
 def _runs(group):

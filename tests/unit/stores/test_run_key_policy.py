@@ -1,6 +1,7 @@
 """What a key of a run's own may do, as a policy; and when there is none to be had."""
 
 import json
+import threading
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from shoal.contract.run_rights import Rights
 from shoal.stores.access import Connection
 from shoal.stores.kinds import access_from_connection, limit_access
 from shoal.stores.s3_policy import session_policy
-from worker.http_faults import faulty_store, first, late, status, whole
+from waiting import wait_until
+from worker.http_faults import faulty_store, first, status, whole
 
 ROLE = {"role_arn": "arn:aws:iam::1:role/fish"}
 AMAZON = {"region_name": "eu-north-1"}
@@ -191,7 +193,10 @@ def test_a_token_service_that_is_away_for_a_moment_is_asked_again_and_one_that_s
             limit({"endpoint_url": url})
         assert len(asked) == 4
     monkeypatch.setattr("shoal.stores.s3_token_service.HURRIED", urllib3.Timeout(connect=2, read=0.2))
-    with faulty_store(late(1, whole(b""))) as (url, asked):
+    over = threading.Event()
+    with faulty_store(lambda *_: over.wait()) as (url, asked):
         with pytest.raises(NoAnswerError, match=r"^No answer from http://127.0.0.1:\d+ for a key \(ReadTimeoutError\)"):
             limit({"endpoint_url": url})
+        wait_until(lambda: len(asked) >= 2, what="what was asked")
         assert len(asked) == 2
+        over.set()

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,8 @@ from shoal.contract.errors import (
 from shoal.stores import s3_access, s3_reading
 from shoal.stores.s3 import S3Store
 from shoal.stores.s3_access import StoreAccess
-from worker.http_faults import after, cut, faulty_store, first, late, status, whole
+from waiting import wait_until
+from worker.http_faults import after, cut, faulty_store, first, status, whole
 
 JSON = b'{"format_version": 1, "listed": 12}'
 LISTING = (
@@ -283,9 +285,12 @@ def test_a_photo_for_a_page_may_come_slowly_and_a_silent_store_is_given_up_in_se
         store.hurried = True
         assert store.read("a.jpg", "e", 6).data == b"x" * 6
     monkeypatch.setattr(s3_access, "HURRIED", urllib3.Timeout(connect=2, read=0.1))
-    with faulty_store(late(0.5, whole(b"x" * 6, "e"))) as (endpoint_url, requests):
+    over = threading.Event()
+    with faulty_store(lambda *_: over.wait()) as (endpoint_url, requests):
         store = store_at(endpoint_url)
         store.hurried = True
         with pytest.raises(StoreError):
             store.read("a.jpg", "e", 6)
+        wait_until(lambda: len(requests) >= 2, what="what was asked")
         assert len(requests) == 2
+        over.set()

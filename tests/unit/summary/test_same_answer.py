@@ -21,6 +21,7 @@ from shoal.summary import evidence_beside, same_answer, summarize
 from shoal.summary.known_months import hash_rules
 from shoal.summary.same_answer import AnswerInputs, read_inputs
 from shoal.tables.session import open_database
+from waiting import wait_until
 from written_rows import write_rows
 
 OF_A_RUN = {"run_key", "dag_run", "listing", "summarized_at"}
@@ -354,6 +355,8 @@ def test_a_file_that_is_written_removed_or_new_is_no_code_as_it_was_loaded(monke
     monkeypatch.setattr(loaded_code, "LOADED_AT", LOADED_AT + 365 * 24 * 3600)
     assert loaded_code.is_code_as_loaded()
     before = path.stat()
+    # Kernels before 6.13 tell the times of files in ticks of milliseconds.
+    wait_until(lambda: _touched(tmp_path / "now").st_ctime_ns > before.st_ctime_ns, what="the next tick", pause_s=0.001)
     path.write_text("new")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert not loaded_code.is_code_as_loaded(), "as long as before and, by its time of writing, as old"
@@ -362,6 +365,11 @@ def test_a_file_that_is_written_removed_or_new_is_no_code_as_it_was_loaded(monke
     assert not loaded_code.is_code_as_loaded()
     path.rename(tmp_path / "b.sql")
     assert not loaded_code.is_code_as_loaded()
+
+
+def _touched(path):
+    path.write_text("")
+    return path.stat()
 
 
 def test_ledgers_that_are_written_together_leave_the_answer_as_it_is(answered, computed_since, monkeypatch):

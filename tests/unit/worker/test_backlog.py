@@ -1,6 +1,7 @@
 """While the results store is away no more is inferred than memory has room for, and whoever waits is let go at the end."""
 
 import time
+from functools import partial
 from threading import Thread
 
 import pytest
@@ -11,7 +12,7 @@ from shoal.contract.inference import Inference
 from shoal.stores.images import Fetched
 from shoal_worker.detector import Detector
 from shoal_worker.examine import Examiner
-from shoal_worker.loop import unwritten
+from shoal_worker.loop import intake, judge, unwritten
 from shoal_worker.loop.ending import Limits
 from shoal_worker.loop.intake import Intake
 from shoal_worker.loop.loop import ShardRun
@@ -30,6 +31,7 @@ from worker.onnx_models import constant_model
 
 IMAGES = 12
 PHOTO = dark_jpeg()
+BUDGET_S, SILENT_S = 3600.0, 60.0
 
 
 class Photos:
@@ -41,9 +43,10 @@ class Store:
     """A results store that may be away."""
 
     away = True
-    parts = 0
+    parts = tried = 0
 
     def upload(self, path, key):
+        self.tried += 1
         if self.away:
             raise StoreError("down")
         self.parts += 1
@@ -55,16 +58,26 @@ class Store:
         pass
 
 
+class Later:
+    """A clock that a test puts forward."""
+
+    ahead_s = 0.0
+
+    def monotonic(self):
+        return time.monotonic() + self.ahead_s
+
+
 class Shard:
     """One run over a few images whose rows fill the memory one by one."""
 
-    def __init__(self, budget_s=60.0, *, careful=False):
+    def __init__(self, clock, *, careful=False):
+        self.clock = clock
         self.store, self.stop, self.tally = Store(), StopRequest(), Tally(0, IMAGES)
-        limits = Limits(budget_s, 0.1, tolerated_failed_share=0.5, last_write_pauses_s=(), stall_s=0.4)
+        limits = Limits(BUDGET_S, 0.1, tolerated_failed_share=0.5, last_write_pauses_s=(), stall_s=SILENT_S)
         detector = Detector(open_model(constant_model()), Inference(imgsz=(640, 640), rect=True))
         stamp = Stamp("1", "20260101T000000Z-testtest", "attempt1")
         examiner = Examiner(Photos(), detector, 10**8, stamp, scan_limit=500)
-        self.intake = Intake([ListedImage(f"{n}.jpg", "", 9) for n in range(IMAGES)], budget_s)
+        self.intake = Intake([ListedImage(f"{n}.jpg", "", 9) for n in range(IMAGES)], BUDGET_S)
         self.pipeline = Pipeline(self.intake, examiner)
         if careful:
             self.pipeline = OneByOne(self.intake, examiner, Naming(self.store, "trying", "1"), (640, 640), 1e-9)
@@ -79,7 +92,10 @@ class Shard:
     def begin(self):
         self.thread.start()
         wait_until(lambda: self.pipeline.unwritten.is_much, 30, "the memory fill")
-        time.sleep(0.8)  # twice as long as a source may be silent
+        self.clock.ahead_s = 2 * SILENT_S
+        tried = self.store.tried  # it is judged before each try
+        wait_until(lambda: self.store.tried > tried + 2 or self.ending, 30, "twice as long as a source may be silent")
+        self.clock.ahead_s = 0.0
 
     def end(self):
         self.thread.join(30)
@@ -91,7 +107,8 @@ class Shard:
 def shard(monkeypatch):
     monkeypatch.setattr(unwritten, "MOST_UNWRITTEN_BYTES", 300)  # a row of one box holds 384
     monkeypatch.setattr(written, "HELD_BYTES", 300)
-    return Shard
+    monkeypatch.setattr(judge, "time", clock := Later())
+    return partial(Shard, clock)
 
 
 @pytest.mark.parametrize("careful", [False, True], ids=["as ever", "one by one"])
@@ -115,9 +132,12 @@ def test_a_worker_that_is_told_to_stop_meanwhile_ends(shard):
     assert run.end().reason == "1 row is lost: down"
 
 
-def test_a_worker_whose_time_is_over_meanwhile_ends(shard):
-    run = shard(budget_s=1.5)
+def test_a_worker_whose_time_is_over_meanwhile_ends(shard, monkeypatch):
+    run = shard()
     run.begin()
+    assert run.ending is None
+    monkeypatch.setattr(intake, "time", clock := Later())
+    clock.ahead_s = BUDGET_S
     ending = run.end()
     assert (ending.exit, ending.reason) == (WorkerExit.INFRASTRUCTURE, "1 row is lost: down")
 

@@ -1,5 +1,6 @@
 """A shard whose images go through the model several at once: the same rows, and no image goes with another."""
 
+import threading
 import time
 
 import numpy as np
@@ -67,6 +68,12 @@ class Model(Sight):
         ]
 
 
+@pytest.fixture(autouse=True)
+def batches_fill_up(monkeypatch):
+    """However long a busy machine takes for the next image."""
+    monkeypatch.setattr("shoal_worker.loop.pipeline.GATHER_S", 60.0)
+
+
 def examine(keys, model, batches, fetchers=1):
     """Run a pipeline to its end; gives what came out, and whether the intake is still open."""
     intake = Intake([ListedImage(key, "", 9) for key in keys], 60.0)
@@ -103,10 +110,11 @@ def test_failures_at_the_end_come_out_too(size):
 
 
 def test_the_seconds_of_a_batch_are_shared_by_its_images():
+    began = time.perf_counter()
     outcomes, _ = examine(KEYS[4:8], Model(lambda _: time.sleep(0.4)), Batches(4, None))
     waited = [row.seconds for row in outcomes]
-    assert sum(waited) >= 0.4
-    assert max(waited) < 0.35
+    assert min(waited) >= 0.4 / 4
+    assert sum(waited) <= time.perf_counter() - began, "no second counts twice"
 
 
 def no_room_for(most):
@@ -200,18 +208,20 @@ def test_a_batch_that_was_cancelled_leaves_its_images_open():
 
 def test_images_that_come_slowly_do_not_wait_for_a_full_batch(monkeypatch):
     monkeypatch.setattr("shoal_worker.loop.pipeline.GATHER_S", 0.05)
-    model = Model()
+    model, may_come = Model(), threading.Event()
 
     class Slow(Photos):
-        def read(self, *listed):
-            time.sleep(0.2)
-            return super().read(*listed)
+        def read(self, key, *listed):
+            assert key == "00.jpg" or may_come.wait(60)
+            return super().read(key, *listed)
 
     intake = Intake([ListedImage(key, "", 9) for key in KEYS[:3]], 60.0)
     pipeline = Pipeline(intake, Examiner(Slow(), model, 10**8, STAMP, scan_limit=9), Batches(64, None), 1)
     pipeline.start()
-    first = pipeline.outcomes.get(timeout=10)
-    assert (first.key, intake.left) != ("00.jpg", 0), "its row is there before all are fetched"
+    try:
+        assert pipeline.outcomes.get(timeout=30).key == "00.jpg", "its row is there before all are fetched"
+    finally:
+        may_come.set()
 
 
 def test_auto_runs_a_real_model_and_finds_the_same():

@@ -144,11 +144,11 @@ def test_what_is_not_decoded_says_why(data, reason, words):
 def test_a_jpeg_of_thousands_of_scans_is_not_begun():
     progressive = saved(Image.fromarray(photo(64, 48)), "JPEG", progressive=True)
     scan = progressive[progressive.rindex(b"\xff\xda") : -2]
-    started = time.monotonic()
+    began = time.thread_time()
     found = decode(progressive[:-2] + scan * 5000 + b"\xff\xd9", LIMIT)
     assert found.reason is Reason.TOO_COMPLEX
     assert "scans, the limit is 100" in found.detail
-    assert time.monotonic() - started < 2
+    assert time.thread_time() - began < 2
     assert isinstance(decode(progressive, LIMIT), Decoded)
 
 
@@ -179,15 +179,17 @@ SMALL["progressive"] = saved(Image.fromarray(photo(24, 16)), "JPEG", progressive
 
 
 @given(data=st.data(), kind=st.sampled_from(sorted(SMALL)))
-@settings(max_examples=150, deadline=5000)
+@settings(max_examples=150, deadline=None)  # a busy machine takes its time: its own is counted
 @pytest.mark.filterwarnings("ignore")
 def test_no_bytes_raise_and_each_has_one_outcome(data, kind):
     changed = bytearray(SMALL[kind])
     for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255)), max_size=6)):
         changed[at] = value
     mutated = bytes(changed[: data.draw(st.integers(0, len(changed)))])
+    began = time.thread_time()
     found = decode(mutated, 1_000_000)
     assert isinstance(read_exif(mutated), Exif)
+    assert time.thread_time() - began < 5
     if isinstance(found, Undecodable):
         assert isinstance(found.reason, Reason)
     else:

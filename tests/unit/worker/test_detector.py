@@ -95,7 +95,7 @@ def test_a_running_inference_can_be_cancelled():
     started = time.monotonic()
     with pytest.raises(InferenceCancelledError):
         slow.detect(np.full((48, 64, 3), 255, np.uint8))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 60, "it would go on for many minutes"
 
 
 def test_a_dynamic_model_runs_real_photos_at_their_own_size(obsea_photos):

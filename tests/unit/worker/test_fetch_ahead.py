@@ -121,12 +121,26 @@ def test_a_store_that_is_waited_for_is_named_whether_anything_comes_or_not():
 
 
 class Far:
-    """Photos that take a quarter of a second each, as many at once as somebody asks for."""
+    """Photos that take a quarter of a second each, as many at once as somebody asks for; knows how many that were."""
+
+    def __init__(self):
+        self.lock, self.at_once, self.since = threading.Lock(), 0, 0.0
+        self.asked_s = self.reads_s = 0.0
+        """Seconds in which somebody read, and those of all reads together."""
+
+    def _change(self, more):
+        with self.lock:
+            now = time.monotonic()
+            self.asked_s += (now - self.since) * (self.at_once > 0)
+            self.reads_s += (now - self.since) * self.at_once
+            self.at_once, self.since = self.at_once + more, now
 
     def read(self, key, object_version, size_bytes):
         from shoal.stores.images import Fetched
 
+        self._change(1)
         time.sleep(0.25)
+        self._change(-1)
         return Fetched(dark_jpeg(1), version_checked=False)
 
 
@@ -134,15 +148,13 @@ def test_a_real_worker_s_threads_read_a_far_store_faster_than_four_could():
     size = len(dark_jpeg(1))
     intake = Intake([ListedImage(f"{n}.jpg", "", size) for n in range(160)], 60.0)
     detector = Detector(open_model(constant_model()), Inference(imgsz=(64, 64), rect=True))
-    pipeline = Pipeline(intake, Examiner(Far(), detector, 10**8, STAMP, scan_limit=9), Batches(1, 1))
-    began = time.monotonic()
+    pipeline = Pipeline(intake, Examiner(store := Far(), detector, 10**8, STAMP, scan_limit=9), Batches(1, 1))
     pipeline.start()
     rows = 0
-    while not isinstance(pipeline.outcomes.get(timeout=20), Finished):
+    while not isinstance(pipeline.outcomes.get(timeout=60), Finished):
         rows += 1
     assert rows == 160
-    assert pipeline.ahead.fetchers > FETCHERS
-    assert time.monotonic() - began < 160 * 0.25 / FETCHERS
+    assert store.reads_s > FETCHERS * store.asked_s, "four at once never do more, on whatever machine"
 
 
 class Counting:
@@ -160,7 +172,7 @@ class Counting:
         return image
 
     def await_ready(self):
-        self.may_look.wait(20)
+        self.may_look.wait(60)
 
     def detect_frame(self, frame, image_hw, noting):
         raise ValueError("sees nothing")
@@ -192,7 +204,7 @@ def test_however_many_read_no_more_images_are_decoded_than_before():
     pipeline.start()
     try:
         decoded, all_read = FETCHERS + AHEAD + 1, MOST_FETCHERS + AHEAD + 1
-        until = time.monotonic() + 10
+        until = time.monotonic() + 30
         while (source.reads, model.frames) < (all_read, decoded) and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(0.2)

@@ -1,5 +1,7 @@
 import os
+import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -24,7 +26,8 @@ from worker.hostile_pictures import empty_scans
 from worker.images import dark_jpeg, white_jpeg
 from worker.onnx_models import constant_model, slow_on_white
 
-LIMITS = Limits(budget_s=60, part_interval_s=60, tolerated_failed_share=0.5, stall_s=0.5)
+LIMITS = Limits(budget_s=600, part_interval_s=60, tolerated_failed_share=0.5, progress_interval_s=0.1, stall_s=60)
+"""It is looked every 0.1 s."""
 
 
 @pytest.fixture
@@ -32,18 +35,18 @@ def run_mounted(tmp_path, running_store, empty_bucket):
     """Examine the files of a folder in this process; what hangs in native code is over before the next test begins."""
     left = []
 
-    def run(names, model):
+    def run(names, model, limits=LIMITS):
         detector = Detector(open_model(model), Inference(imgsz=(640, 640), rect=True))
         source = MountSource(tmp_path)
         examiner = Examiner(
             source, detector, 10**8, Stamp("1", "20260101T000000Z-testtest", "attempt1"), scan_limit=500
         )
         left.append((detector, examiner))
-        intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], LIMITS.budget_s)
+        intake = Intake([ListedImage(name, "", (tmp_path / name).stat().st_size) for name in names], limits.budget_s)
         results = S3Store(running_store.access, empty_bucket)
         parts = PartWriter(results, lambda sequence: f"parts/{sequence}.parquet")
         progress = Progress(results, "progress.json", {})
-        shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), LIMITS, progress=progress)
+        shard = ShardRun(Pipeline(intake, examiner), intake, parts, Tally(0, len(names)), limits, progress=progress)
         said = []
         return shard.run(StopRequest(), said.append), said
 
@@ -56,9 +59,9 @@ def run_mounted(tmp_path, running_store, empty_bucket):
 def test_a_read_that_hangs_forever_ends_the_worker(tmp_path, run_mounted):
     (tmp_path / "a.jpg").write_bytes(dark_jpeg())
     os.mkfifo(tmp_path / "hangs.jpg")  # opening it waits for a writer that never comes, like a dead mount
-    ending, said = run_mounted(["a.jpg", "hangs.jpg"], slow_on_white())
+    ending, said = run_mounted(["a.jpg", "hangs.jpg"], slow_on_white(), replace(LIMITS, stall_s=3))
     assert ending.exit is WorkerExit.INFRASTRUCTURE
-    assert ending.reason.startswith("Nothing was fetched for 0 s - check the store")
+    assert ending.reason.startswith("Nothing was fetched for 3 s - check the store")
     assert said[-1].endswith("1 processed, 0 failed, 0 changed, 0 gone, 0 denied, 1 open")
 
 
@@ -78,9 +81,9 @@ def test_a_mistake_of_our_own_ends_the_shard_and_those_who_watch_are_told(
 
 def test_a_long_inference_is_no_stall(tmp_path, run_mounted):
     (tmp_path / "white.jpg").write_bytes(white_jpeg())
-    started = time.monotonic()
-    ending, _ = run_mounted(["white.jpg"], slow_on_white(iterations=4_000_000))
-    assert time.monotonic() - started > LIMITS.stall_s
+    limits, started = replace(LIMITS, stall_s=0.5), time.monotonic()
+    ending, _ = run_mounted(["white.jpg"], slow_on_white(iterations=4_000_000), limits)
+    assert time.monotonic() - started > limits.stall_s
     assert ending.exit is WorkerExit.DONE
 
 
@@ -93,6 +96,25 @@ def impatient(monkeypatch):
     monkeypatch.setattr(underway, "CLOCK_SHARE", 1000.0)
 
 
+@pytest.fixture
+def a_first(monkeypatch):
+    """Whatever the threads would do: no other image is read before `a.jpg` has its row."""
+    has_row, finish, read = threading.Event(), Examiner.finish, MountSource.read
+
+    def finish_and_tell(examiner, ready):
+        row = finish(examiner, ready)
+        has_row.set()
+        return row
+
+    def wait_and_read(source, key, *listed):
+        assert key == "a.jpg" or has_row.wait(60)
+        return read(source, key, *listed)
+
+    monkeypatch.setattr(Examiner, "finish", finish_and_tell)
+    monkeypatch.setattr(MountSource, "read", wait_and_read)
+
+
+@pytest.mark.usefixtures("a_first")
 def test_a_decode_without_end_is_named_and_the_store_is_not_blamed(tmp_path, run_mounted, impatient):
     (tmp_path / "a.jpg").write_bytes(dark_jpeg())
     (tmp_path / "slow.jpg").write_bytes(empty_scans(3000, 450))

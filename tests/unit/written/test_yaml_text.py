@@ -40,11 +40,11 @@ BOMBS = {
 def test_a_bomb_is_refused_before_it_costs_anything(text, message, tmp_path):
     file = tmp_path / "reef.yaml"
     file.write_text(text, encoding="utf-8")
-    started = time.process_time()
+    started = time.thread_time()
     with pytest.raises(ConfigError, match=f"^Dataset file reef.yaml cannot be read: {message}") as refused:
         load_dataset(file)
     assert "\n" not in str(refused.value)
-    assert time.process_time() - started < 5
+    assert time.thread_time() - started < 5
 
 
 def test_aliases_that_people_write_are_taken():
