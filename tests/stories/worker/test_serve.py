@@ -129,6 +129,8 @@ def test_whoever_comes_while_all_places_are_taken_is_told_when_to_come_back(serv
 
 def test_a_client_that_sends_slowly_loses_its_place_and_then_its_connection(server):
     began, half = time.monotonic(), server.begin(1000, sent=b"\xff\xd8")
+    # What it sent has been read once a later one is answered: of many that come at once it would wait longest for its head.
+    assert server.ask("GET", "/health/live").code == 200
     with server.connect() as headless, ExitStack() as idle:
         headless.sendall(b"POST /v1/predict HTTP/1.1\r\nHost: x\r\nX: ")
         for _ in range(250):
