@@ -42,8 +42,10 @@ def checkout(tmp_path):
 
 def start(checkout, *words):
     alone = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    # As in a terminal: what a script starts beside itself, such as a lane of CI, ignores Ctrl-C, and no shell below minds it again.
     return subprocess.Popen(
-        ["make", *words], cwd=checkout, env=alone, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        ["env", "--default-signal=INT", "make", *words], cwd=checkout, env=alone, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
 
 
