@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["durations"]
 
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("unhurried")
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 """All else is Hypothesis's own, in CI too: a machine that is busy with other tests takes seconds for anything now and then."""
 
 os.environ.setdefault("SHOAL_STORE_PATIENCE_S", "4")

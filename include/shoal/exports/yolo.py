@@ -281,18 +281,9 @@ def _describe(ids: dict[str, int], where: Where, points: int) -> str:
     only = f"# labels are of these classes only: {json.dumps(sorted(where.taxa))}\n" if where.taxa else ""
     of_points = {"kpt_shape": [points, 3]} if points else {}
     data = {TRAIN: f"{TRAIN}.txt", VAL: f"{VAL}.txt", "names": names, **of_points}
-    return only + _HOW + yaml.dump(data, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
-
-
-class _Dumper(yaml.SafeDumper):
-    """Escapes the line break of EBCDIC: PyYAML writes it as it is, and reads it as a space or a line feed."""
-
-
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"' if "\x85" in text else None)
-
-
-_Dumper.add_representer(str, _represent_text)
+    # As it is, PyYAML would read the line break of EBCDIC as a space or a line feed; it is escaped, and all beside it too.
+    as_it_is = not any("\x85" in name for name in ids)
+    return only + _HOW + yaml.safe_dump(data, allow_unicode=as_it_is, sort_keys=False)
 
 
 YOLO = Yolo()

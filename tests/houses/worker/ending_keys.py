@@ -17,15 +17,13 @@ class EndingKeys:
     Args:
         endpoint_url: The real store, which gives the keys, too.
         ca_file: Who signed its certificate.
-        seconds: So long a key is good.
-        on_arrival: Whether it has to be when a request comes in; else when that was signed, however long its way takes here.
+        seconds: So long a key is good: when a request is signed, however long its way takes here.
     """
 
-    def __init__(self, endpoint_url: str, ca_file: str, seconds: float, *, on_arrival: bool = True) -> None:
+    def __init__(self, endpoint_url: str, ca_file: str, seconds: float) -> None:
         self._pass_on = passed_on(endpoint_url, ca_file=ca_file)
         self._connect = connector(endpoint_url, ca_file)
         self._seconds = seconds
-        self._on_arrival = on_arrival
         self.given: dict[str, float] = {}
         self.refused = 0
         self.pause_s = 0.0
@@ -38,17 +36,11 @@ class EndingKeys:
             self._give(handler, number)
         elif token is None:
             status(403, "AccessDenied")(handler, number)
-        elif self._asked_at(handler) > self.given[token] + self._seconds + GRACE_S:
+        elif _signed_at(handler) > self.given[token] + self._seconds + GRACE_S:
             self.refused += 1
             status(400, "ExpiredToken")(handler, number)
         else:
             self._pass_on(handler, number)
-
-    def _asked_at(self, handler: BaseHTTPRequestHandler) -> float:
-        if self._on_arrival:
-            return time.monotonic()
-        signed = datetime.strptime(handler.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-        return time.monotonic() - (datetime.now(UTC) - signed).total_seconds()
 
     def _give(self, handler: BaseHTTPRequestHandler, number: int) -> None:
         server = self._connect()
@@ -59,3 +51,9 @@ class EndingKeys:
         told = re.sub(r"<Expiration>[^<]+", f"<Expiration>{end:%Y-%m-%dT%H:%M:%SZ}", told)
         self.given[re.search("<SessionToken>([^<]+)", told)[1]] = time.monotonic()
         whole(told.encode())(handler, number)
+
+
+def _signed_at(handler: BaseHTTPRequestHandler) -> float:
+    """Tell when a request was signed, on the monotonic clock."""
+    signed = datetime.strptime(handler.headers["X-Amz-Date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return time.monotonic() - (datetime.now(UTC) - signed).total_seconds()

@@ -1,7 +1,7 @@
 """A bucket that changed as no camera changes it: the plan stops until a person says what that means."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Pipeline
@@ -178,7 +178,6 @@ def test_a_part_of_the_bucket_is_measured_by_that_part(settled_files):
     assert settled_files.plan(limit=3).drift.known == 0
 
 
-@settings(deadline=None)
 @given(known=st.integers(0, 10**6), share=st.floats(0, 1))
 def test_what_a_person_accepted_never_stops_and_a_small_change_neither(known, share):
     some = int(known * share)

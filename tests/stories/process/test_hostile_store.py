@@ -248,7 +248,7 @@ def test_every_key_has_one_fate_whatever_the_store_answers(hostile, number):
 
     @seed(number)
     @settings(
-        max_examples=RUNS, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+        max_examples=RUNS, database=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.generate, Phase.shrink], report_multiple_bugs=False,
     )  # fmt: skip
     @given(plans)

@@ -106,7 +106,7 @@ def test_a_window_that_is_none_is_refused(params, message):
 MOMENTS = st.datetimes(datetime(1969, 1, 1), datetime(2030, 1, 1))
 
 
-@settings(max_examples=15, deadline=None)  # each cut costs a tenth of a second, each moment nothing
+@settings(max_examples=15)  # each cut costs a tenth of a second, each moment nothing
 @given(
     moments=st.lists(st.tuples(MOMENTS, MOMENTS, st.booleans()), min_size=8, max_size=40),
     cuts=st.lists(MOMENTS, min_size=1, max_size=5, unique=True).map(sorted),

@@ -51,7 +51,7 @@ def patched():
         yield monkeypatch
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(MINUTES, min_size=60, max_size=60), st.booleans())
 def test_steps_of_twenty_minutes_double_no_night_and_lose_none(steps, parses):
     """Also about the moment of a night itself, again and again."""

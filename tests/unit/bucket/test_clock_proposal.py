@@ -293,7 +293,7 @@ def test_times_that_cannot_be_are_no_proposal(late, propose):
 
 
 @given(key=st.text(max_size=60) | st.text("0123456789-_/.:T Zhmsat", max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_a_key_is_its_shapes_stand_in_it(key):
     for found in find_shapes(key):
         assert key[found.start : found.end].strip(" ")
@@ -305,7 +305,7 @@ def test_whatever_a_key_is_its_shapes_stand_in_it(key):
     form=st.sampled_from(["%Y%m%d_%H%M%S", "%Y-%m-%d %H.%M.%S", "%Y%m%d%H%M%S", "%d-%m-%Y_%H-%M-%S", "%Y_%j_%H%M%S", "%Y-%m-%d-%Hh%Mm%Ss", "%Y-%m-%d at %I.%M.%S %p"]),
     around=st.sampled_from(["{}.jpg", "IMG_{}.jpg", "a/b/CAM-1_{}_x.png", "20200101/{}.jpg"]),
 )  # fmt: skip
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_written_time_is_found_as_it_was_written(at, form, around):
     found = find_shapes(around.format(at.strftime(form)))
     assert at.replace(microsecond=0) in [one.at for one in found if one.shape.format == form]

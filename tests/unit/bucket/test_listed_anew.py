@@ -102,7 +102,7 @@ KEYS = st.builds(
 OBJECTS = st.dictionaries(KEYS, st.tuples(st.sampled_from([5, 6]), st.sampled_from(["v1", "v2"])), max_size=12)
 
 
-@settings(max_examples=60 if os.environ.get("SHOAL_WIDE") else 8, deadline=None, phases=[Phase.generate])
+@settings(max_examples=60 if os.environ.get("SHOAL_WIDE") else 8, phases=[Phase.generate])
 @given(before=OBJECTS, after=OBJECTS, unchanged=st.sets(NAMES))
 def test_folders_that_are_named_are_as_good_as_everything(results, before, after, unchanged):
     before, after = ({"a/0.jpg": (5, "v0"), **objects} for objects in (before, after))

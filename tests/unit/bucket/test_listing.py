@@ -349,9 +349,7 @@ ORDERS = {
 names = st.text(st.sampled_from("ab-0é海🐟"), min_size=1, max_size=2)
 
 
-@settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     folders=st.sets(st.lists(names, max_size=3).map(lambda path: "".join(f"{name}/" for name in path)), max_size=5),
     order=st.sampled_from(sorted(ORDERS)),

@@ -192,7 +192,7 @@ def database():
         yield opened
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(boxes, boxes), min_size=4, max_size=8))
 def test_boxes_are_paired_as_somebody_would_by_hand(database, images):
     """Several images at once: to make the tables takes most of the time, and none may take another's boxes."""

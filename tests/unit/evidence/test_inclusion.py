@@ -17,7 +17,7 @@ from shoal.evidence.reached import reached
 SIZES = st.lists(st.integers(1, 5000), min_size=1, max_size=8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES, st.data())
 def test_so_many_are_expected_as_are_asked_for_and_none_is_below_the_floor_or_above_one(sizes, data):
     weights = data.draw(st.lists(st.floats(1e-3, 1e3), min_size=len(sizes), max_size=len(sizes)))
@@ -30,7 +30,7 @@ def test_so_many_are_expected_as_are_asked_for_and_none_is_below_the_floor_or_ab
     assert [one for _, one in heavier] == sorted(found), "more error expected, never a smaller probability"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.dictionaries(st.text("abc", max_size=3), st.integers(1, 500), min_size=1), st.integers(1, 3000))
 def test_strata_get_alike_what_they_have_images_for(sizes, n):
     dealt = deal(sizes, n, "equal")
@@ -54,7 +54,7 @@ def test_over_many_salts_an_image_is_in_a_sample_as_often_as_its_probability_say
         assert abs(sum(counts) / salts / len(counts) - share) < 4.5 * spread_of / len(counts) ** 0.5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(max_size=40), st.text("0123456789abcdef", min_size=64, max_size=64), st.floats(0, 1), st.floats(0, 1))
 def test_who_is_in_the_smaller_sample_is_in_the_larger_one(key, sha256, one, other):
     u = number_of("salt", key, sha256)
@@ -70,7 +70,7 @@ def test_python_and_sql_give_an_image_the_same_number(key):
     assert mark_of(key, "ab") != mark_of(key, "ac")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 400), st.floats(0.1, 0.9), st.data())
 def test_labels_up_to_a_place_stand_for_a_sample_with_smaller_probabilities(size, share, data):
     ratios = [(place + 0.5) / size for place in range(size)]

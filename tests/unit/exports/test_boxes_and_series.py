@@ -163,7 +163,7 @@ def read_yolo(folder):
 READERS = {"coco": read_coco, "megadetector": read_megadetector, "yolo": read_yolo}
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(taxa=st.lists(NAMES, min_size=1, max_size=3, unique=True), images=st.dictionaries(KEYS, IMAGE, max_size=12))
 def test_what_is_read_back_is_the_answer_to_the_last_box(database, plan, taxa, images):
     result, seen, used = fill(database, taxa, images)

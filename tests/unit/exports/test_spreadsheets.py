@@ -55,7 +55,7 @@ def test_there_is_none_where_it_would_be_the_same():
     assert list(written(("IPC608/20260601-1.jpg", -1, "a=b, c-d; e"), ("é@x", 0, None))[1]) == ["names.csv"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.lists(
         st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6), max_size=4, unique=True

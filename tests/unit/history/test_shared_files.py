@@ -185,9 +185,7 @@ STEPS = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STEPS)
 def test_whatever_comes_between_gc_takes_nothing_that_a_kept_run_names(tmp_path, steps):
     """Runs and prunings at work at once, hours between any two of their requests, but none of a run longer than half a day."""

@@ -260,7 +260,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.sampled_from([field.name for field in fields(Card)]), VALUES, max_size=4) | VALUES)
 def test_whatever_stands_in_a_card_it_is_read_or_refused_in_one_line(values):
     said = ""

@@ -109,7 +109,7 @@ def test_a_version_that_is_not_whole_is_refused_in_one_line(version, spoil, sent
 GRAPH, _ = apart(grid_model())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, len(GRAPH) - 1), st.binary(max_size=3)), min_size=1, max_size=6))
 def test_whatever_a_graph_says_of_its_weights_it_names_plain_files_or_is_refused(changes):
     data = bytearray(GRAPH)

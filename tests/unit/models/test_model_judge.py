@@ -461,7 +461,7 @@ METADATA = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(METADATA, SHAPE, st.lists(SHAPE, min_size=1, max_size=3), st.booleans())
 def test_whatever_a_file_says_it_is_understood_or_refused_in_one_line(metadata, image, outputs, plausible):
     if plausible:

@@ -81,7 +81,7 @@ BOXES = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(BOXES, max_size=12), st.sampled_from([(400, 300), (30, 300), (300, 9), (1, 1)]), st.booleans())
 def test_any_box_can_be_drawn_on_any_picture(boxes, size, crop):
     data = encoded(np.zeros((size[1], size[0], 3), np.uint8), ".png")
@@ -89,7 +89,7 @@ def test_any_box_can_be_drawn_on_any_picture(boxes, size, crop):
     assert picture.shape[1] <= 320
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.lists(st.tuples(st.integers(0, 299), st.integers(0, 199), st.integers(1, 300), st.integers(1, 200)), max_size=9)
 )

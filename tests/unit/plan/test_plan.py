@@ -37,7 +37,7 @@ def fill(database, keys, modified="2026-06-10"):
         database.run("INSERT INTO listing VALUES (?, 'e', 1, ?::TIMESTAMP, NULL)", [key, modified])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=40)
 @given(keys=st.sets(KEYS, min_size=1, max_size=60), pods=st.integers(1, 9), rate=st.floats(0.01, 100))
 def test_each_key_is_in_exactly_one_shard_contiguous_and_balanced(database, keys, pods, rate):
     fill(database, keys)

@@ -217,7 +217,7 @@ def test_virtual_hosts_are_asked_by_all_four(site, tmp_path):
 @contextmanager
 def keys_that_end(site: Site, seconds: float) -> Iterator[tuple[EndingKeys, StoreAccess]]:
     """The store behind something that lets its keys end; and a role there."""
-    keys = EndingKeys(site.admin.endpoint_url, site.admin.ca_file, seconds, on_arrival=False)
+    keys = EndingKeys(site.admin.endpoint_url, site.admin.ca_file, seconds)
     with faulty_store(keys.answer) as (url, _):
         yield keys, replace(site.connection({"role_arn": ROLE}), endpoint_url=url, sts_url=url, ca_file="")
 

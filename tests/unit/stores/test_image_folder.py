@@ -59,7 +59,7 @@ def photo(tmp_path):
     return found
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(keys=st.lists(NAME.map(lambda text: "/".join(part for part in text.split("/") if part not in {"", ".", ".."}))))
 def test_files_are_listed_by_the_bytes_of_their_paths_as_stores_list_keys(tmp_path_factory, keys):
     folder = tmp_path_factory.mktemp("tree")

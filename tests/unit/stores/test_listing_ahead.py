@@ -125,7 +125,7 @@ STORES = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sets(names, max_size=9).flatmap(
         lambda heads: st.tuples(*(st.tuples(st.just(head), st.sampled_from([1, 3, 40, 130])) for head in sorted(heads)))

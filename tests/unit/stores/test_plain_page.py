@@ -102,7 +102,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 60), PIECES), max_size=3))
 @example([(0.0, 0, "")])
 def test_a_page_that_was_changed_anywhere_is_read_as_the_parser_reads_it(changes):

@@ -4,7 +4,6 @@ import hashlib
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster.processes import free_port
 from shoal.contract.errors import (
     AccessDeniedError,
     ConfigError,
@@ -255,10 +255,7 @@ def test_the_sidecar_of_a_pod_serves_it_to_the_worker(server, tmp_path):
     """The shell's own words with a real rclone; what is of Kubernetes in them is tested where pods are made."""
     access = opened(server).located
     variables = write_env(access, "source")
-    held = socket.socket()  # nobody else is given the port before it listens there
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    at = f"127.0.0.1:{held.getsockname()[1]}"
+    at = f"127.0.0.1:{free_port()}"
     words = serve_script().replace(IN_PODS.removeprefix("http://"), at)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -275,7 +272,6 @@ def test_the_sidecar_of_a_pod_serves_it_to_the_worker(server, tmp_path):
     finally:
         sidecar.terminate()
         sidecar.wait()
-        held.close()
 
 
 def _read_or_none(store):

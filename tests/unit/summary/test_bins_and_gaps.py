@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shoal.contract.layout import VariantLayout
@@ -421,7 +421,7 @@ def stays_of(seed):
     ][: draw.randrange(3)]  # fmt: skip
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10)
 @given(shots=SHOTS, seed=st.integers(0, 10_000), zone=st.sampled_from(["UTC", "Europe/Madrid", "Asia/Kathmandu"]))
 def test_bins_of_each_width_hold_every_used_image_once_and_gaps_hold_none(shots, seed, zone):
     stays = stays_of(seed)

@@ -103,7 +103,7 @@ def test_two_deployments_of_one_name_at_two_cameras_are_two():
         assert [line["events"] for line in database.records("FROM series")] == [1, 1]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=40, unique=True))
 def test_events_are_cut_exactly_where_the_pause_is_too_long(minutes):
     with tables_of([{"at": JUNE + minute * MINUTE} for minute in minutes], [MOTION]) as database:

@@ -7,7 +7,7 @@ from functools import cache
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seeds import CHOSEN
@@ -210,7 +210,7 @@ def first_answer():
     return summarize(first_world())
 
 
-@settings(deadline=None, max_examples=300 if CHOSEN in os.environ else 6, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300 if CHOSEN in os.environ else 6)
 @given(nights=NIGHTS)
 def test_files_that_are_named_again_are_those_that_writing_all_of_them_gives(nights):
     world, answer = first_night()

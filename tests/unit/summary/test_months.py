@@ -132,7 +132,7 @@ MOMENTS = st.integers(0, 100).map(lambda days: datetime(2026, 5, 20, 12) + timed
 LINES = st.dictionaries(st.text("abc/é", min_size=1, max_size=4), MOMENTS, min_size=1, max_size=12)
 
 
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 @given(lines=LINES, data=st.data())
 def test_a_month_is_its_lines_and_nothing_else_decides_its_bytes(lines, data):
     """Whatever order they came in; and another line changes the file of its own month alone."""

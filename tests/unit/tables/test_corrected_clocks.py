@@ -169,7 +169,7 @@ def test_exif_is_asked_where_two_deployments_contest_the_name(database):
 
 SECONDS = st.integers(-400 * 86400, 400 * 86400).filter(bool)
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2020, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
-TIMELESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None)
+TIMELESS = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=15)
 
 
 @TIMELESS

@@ -239,7 +239,7 @@ def expected(clock, key, exif):
 def test_a_time_is_python_s_own_or_none(number, database):
     @seed(number)
     @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck),
+        max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink], report_multiple_bugs=False,
     )  # fmt: skip
     @given(cases())

@@ -179,7 +179,7 @@ SMALL["progressive"] = saved(Image.fromarray(photo(24, 16)), "JPEG", progressive
 
 
 @given(data=st.data(), kind=st.sampled_from(sorted(SMALL)))
-@settings(max_examples=150, deadline=None)  # a busy machine takes its time: its own is counted
+@settings(max_examples=150)  # a busy machine takes its time: its own is counted
 @pytest.mark.filterwarnings("ignore")
 def test_no_bytes_raise_and_each_has_one_outcome(data, kind):
     changed = bytearray(SMALL[kind])

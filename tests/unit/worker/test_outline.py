@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -37,7 +37,6 @@ def test_the_text_is_that_of_the_format(image_hw, box, text):
     assert written(mask, left, top, image_hw) == text
 
 
-@settings(deadline=None)  # a busy machine takes its time
 @given(
     mask=arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, max_side=12)),
     columns=st.integers(1, 5),

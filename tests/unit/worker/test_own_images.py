@@ -54,7 +54,7 @@ class Counting(FolderStore):
         return self._change(len(self.sizes), piece)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(
     shard=st.integers(0, SHARDS),
     tail=st.sampled_from([8, 64, 4000, 128 * 1024, 4 * MIB]),

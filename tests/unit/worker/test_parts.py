@@ -6,7 +6,7 @@ import sys
 import duckdb
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shoal.contract.errors import ConfigError, ContractError, StoreError
@@ -54,7 +54,6 @@ def test_no_detections_are_not_unknown_detections(tmp_path):
     assert [found[position] for found in read(tmp_path / "part.parquet")] == [[], None]
 
 
-@settings(deadline=None)  # a busy machine takes its time to write a file
 @given(
     keys=st.lists(KEYS, min_size=1, max_size=5, unique=True),
     values=st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=4, max_size=4),

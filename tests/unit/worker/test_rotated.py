@@ -35,7 +35,7 @@ def test_how_like_two_boxes_are():
     assert alike((5, 5, 60, 6, 0), (5, 5, 60, 6, QUARTER)) < 0.3  # a cross
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.lists(
         st.tuples(*[st.integers(0, 60)] * 2, *[st.integers(2, 40)] * 2, st.floats(0, 3, width=32)), max_size=BLOCK + 30
